@@ -1,0 +1,1 @@
+"""What learns. Plain Python and numpy; knows no Kafka, Redis, clock or settings."""

@@ -1,0 +1,1 @@
+"""Models of many labels at once."""

@@ -1,0 +1,1 @@
+"""What runs. The command line, settings, the streams process, embedded servers, publishers, replay."""
