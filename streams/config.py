@@ -1,0 +1,139 @@
+"""What a user declares of a stream: its kind, its topics, the models that read it, bounds and rhythms.
+
+These are values handed down; where they are read from (`driftline.toml`, the environment) is the business of
+`services/settings.py`. Every mistake is a pydantic error that names the field and what is allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from driftline.streams.registry import TASKS, class_of, task_of
+
+
+TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
+
+class Part(BaseModel):
+    """What all parts of a configuration share: frozen, and a misspelt name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Waiting(Part):
+    """How long an event waits for its label, and how many may wait."""
+
+    max_count: int = Field(100_000, ge=1, le=10_000_000)
+    """Events kept per lane, those already labelled included (they catch duplicate labels)."""
+    max_age_seconds: float = Field(3_600.0, gt=0)
+    """Event time after which an event without a label is given up; a label after that is late."""
+    early_max_count: int = Field(10_000, ge=1, le=10_000_000)
+    """Labels kept per lane whose event has not been seen yet."""
+    early_max_age_seconds: float = Field(60.0, gt=0)
+    """Event time after which a label without an event is unknown."""
+
+
+class Rhythm(Part):
+    """When a lane is checkpointed: on whichever comes first."""
+
+    events: int = Field(50_000, ge=1)
+    """Messages handled since the last checkpoint."""
+    seconds: float = Field(2.0, gt=0, le=600)
+    """Seconds since the last checkpoint."""
+
+
+class Drift(Part):
+    """Which detector watches a model's loss, and what happens when it speaks."""
+
+    detector: Literal["adwin", "page-hinkley", "kswin", "none"] = "adwin"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    policy: Literal["alarm", "reset"] = "alarm"
+    """`alarm` only tells; `reset` also starts the model anew."""
+
+
+class ModelConfig(Part):
+    """One model that reads a stream."""
+
+    class_: str = Field(alias="class", min_length=1)
+    """A name of the registry (`driftline models`), or an import path: `river.tree:HoeffdingTreeClassifier`."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of the class."""
+    task: Literal[TASKS] | None = None  # type: ignore[valid-type]
+    """What the model answers; left out, it follows from the class."""
+    per: Literal["lane", "key"] = "lane"
+    """One model per lane, or one small one for each key (cell, sensor, user)."""
+    max_keys: int = Field(100_000, ge=1)
+    """Keys kept per lane with `per = "key"`; the one longest unseen goes first."""
+    key_max_age_seconds: float = Field(7 * 86_400.0, gt=0)
+    """Event time after which an unseen key's model is dropped."""
+    target: str | None = None
+    """The feature to forecast (task `forecast`)."""
+    horizon: int = Field(1, ge=1, le=1_000)
+    """Steps ahead (task `forecast`)."""
+    season: int = Field(0, ge=0, le=100_000)
+    """Steps of a season, for the seasonal baseline (task `forecast`); 0 is none."""
+    drift: Drift = Field(default_factory=Drift)
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelConfig:
+        task = self.task or task_of(class_of(self.class_))
+        if task == "forecast" and self.target is None:
+            raise ValueError('a forecast needs `target`: the feature to forecast, such as target = "bytes"')
+        if task != "forecast" and self.target is not None:
+            raise ValueError(f"`target` is for the task forecast; {self.class_} has the task {task}")
+        return self
+
+    @property
+    def effective_task(self) -> str:
+        """The task said, or the one that the class implies."""
+        return self.task or task_of(class_of(self.class_))
+
+
+class StreamConfig(Part):
+    """One stream: an event topic and the label topic that teaches it."""
+
+    kind: Literal["traffic", "sensor", "click"]
+    topic: str = Field(pattern=TOPIC)
+    labels: str | None = Field(None, pattern=TOPIC)
+    """The label topic; left out, it is the event topic with `.labels`."""
+    partitions: int = Field(2, ge=1, le=10_000)
+    """Partitions of the topics when Driftline creates them."""
+    max_ahead_seconds: float = Field(86_400.0, gt=0)
+    """An event further ahead of its Kafka timestamp than this is refused: it would expire all that wait."""
+    waiting: Waiting = Field(default_factory=Waiting)
+    checkpoint: Rhythm = Field(default_factory=Rhythm)
+    models: dict[str, ModelConfig] = Field(min_length=1)
+
+    @field_validator("models")
+    @classmethod
+    def _names(cls, models: dict[str, ModelConfig]) -> dict[str, ModelConfig]:
+        import re
+
+        for name in models:
+            if not re.match(NAME, name):
+                raise ValueError(f"model name {name!r}: use lower-case letters, digits, dot, dash or underscore")
+        return models
+
+    @property
+    def label_topic(self) -> str:
+        """The topic of the labels."""
+        return self.labels or f"{self.topic}.labels"
+
+    @property
+    def prediction_topic(self) -> str:
+        """The topic of the predictions: partition n is written by the lane n alone."""
+        return f"{self.topic}.predictions"
+
+    @property
+    def dead_topic(self) -> str:
+        """The topic of the dead letters."""
+        return f"{self.topic}.dead"
+
+
+ALARM_TOPIC = "driftline.alarms"
+"""The one topic of all alarms."""

@@ -1,0 +1,213 @@
+"""What is on the wire: the one source of every message's fields, bounds and units.
+
+JSON Schema, the AsyncAPI document (`asyncapi.py`) and the fast decoders of the hot path (`wire.py`) are all derived
+from the classes below. Time is event time in seconds since 1970, UTC. Numbers are finite. Unknown fields are refused,
+so that a misspelt name is answered instead of ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_NAME = 256
+"""The longest id, key, feature or label name, in characters."""
+MAX_FEATURES = 10_000
+"""The most features or labels that one message may carry."""
+MAX_TEXT = 4_096
+"""The longest categorical value or message text, in characters."""
+MAX_SECONDS = 1e11
+"""Event times from here on are refused: they are milliseconds, not seconds."""
+MAX_LETTER = 65_536
+"""The most of a rejected message that its dead letter repeats, in bytes; the rest stays at the origin."""
+
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME), msgspec.Meta(min_length=1, max_length=MAX_NAME)
+]
+Text = Annotated[
+    str, Field(min_length=1, max_length=MAX_TEXT), msgspec.Meta(min_length=1, max_length=MAX_TEXT)
+]
+Seconds = Annotated[float, Field(ge=0, lt=MAX_SECONDS), msgspec.Meta(ge=0, lt=MAX_SECONDS)]
+Count = Annotated[int, Field(ge=0, lt=2**63), msgspec.Meta(ge=0)]
+Few = msgspec.Meta(max_length=MAX_FEATURES)
+"""msgspec's form of the bound on features; pydantic's stands beside it."""
+Numbers = Annotated[
+    dict[Name, float],
+    Field(min_length=1, max_length=MAX_FEATURES),
+    msgspec.Meta(min_length=1, max_length=MAX_FEATURES),
+]
+Mixed = Annotated[dict[Name, float | Text], Field(max_length=MAX_FEATURES), Few]
+Labels = Annotated[dict[Name, bool], Field(max_length=MAX_FEATURES), Few]
+Shares = Annotated[dict[Name, float], Field(max_length=MAX_FEATURES), Few]
+Y = bool | float | Text | Labels
+"""A label: yes or no, a number, a class, or a set of labels (those not named count as no)."""
+
+
+class Message(BaseModel):
+    """What all messages share: frozen, strict, no unknown fields, finite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class TrafficEvent(Message):
+    """Counters or flow features of one network cell, link or interface.
+
+    >>> event = TrafficEvent(id="c7-1", at=1700000000.0, cell="c7", x={"bytes": 5120.0})
+    >>> event.key
+    'c7'
+    """
+
+    id: Name
+    """Unique among the events of its stream that wait for a label."""
+    at: Seconds
+    """Event time, in seconds since 1970 (UTC)."""
+    cell: Name
+    """The cell, link or interface; also the Kafka key."""
+    x: Numbers
+    """Features by name; say the unit in the name (`latency_seconds`)."""
+
+    @property
+    def key(self) -> str:
+        """The Kafka key that the event must carry."""
+        return str(self.cell)
+
+
+class SensorEvent(Message):
+    """Readings of one sensor or machine at one moment."""
+
+    id: Name
+    at: Seconds
+    sensor: Name
+    """The sensor or machine; also the Kafka key."""
+    x: Numbers
+
+    @property
+    def key(self) -> str:
+        """The Kafka key that the event must carry."""
+        return str(self.sensor)
+
+
+class ClickEvent(Message):
+    """An impression: an item shown to a user, whose label says whether it was clicked."""
+
+    id: Name
+    at: Seconds
+    user: Name
+    """The user; also the Kafka key."""
+    item: Name
+    x: Mixed = Field(default_factory=dict)
+    """Context: numbers, or categories as text."""
+
+    @property
+    def key(self) -> str:
+        """The Kafka key that the event must carry."""
+        return str(self.user)
+
+
+class LabelEvent(Message):
+    """The truth about an earlier event; keyed like that event, so that both meet in the same partition."""
+
+    of: Name
+    """The id of the event that it labels."""
+    at: Seconds
+    """When the truth became known, in seconds since 1970 (UTC)."""
+    y: Y
+
+
+class Prediction(Message):
+    """What one model said of one event, before it learnt that event's label."""
+
+    id: Name
+    """`model/topic/partition/offset` of the event: the same for ever, whoever makes it again."""
+    model: Name
+    of: Name
+    """The id of the event."""
+    key: Name
+    at: Seconds
+    """Event time of the event."""
+    y: bool | float | Text | Labels | list[float]
+    """The answer: yes or no, a number or score, a class or cluster, labels, or the next values (forecast)."""
+    seen: dict[str, Count]
+    """The lane's next offset in each topic that feeds it, just before this event was handled."""
+    gen: Count
+    """The take-over under which it was made; a reader ignores it after a fence with a higher one."""
+    version: Name
+    """Which model made it: a digest of its class and parameters."""
+    p: float | Shares | None = None
+    """Probability of yes, or of each class or label; null where the model gives none."""
+
+
+class Fence(Message):
+    """Written to a predictions partition by each new owner: records with a lower `gen` after it are void."""
+
+    fence: Count
+
+
+class Alarm(Message):
+    """Something that people should know: a drift with its evidence, or an event in a model's life."""
+
+    id: Name
+    """`kind/model/topic/partition/offset` of the message that raised it."""
+    kind: Literal["drift", "model"]
+    stream: Name
+    partition: Count
+    model: Name
+    at: Seconds
+    """Event time of the message that raised it."""
+    detector: Name
+    before: float
+    """Mean loss before the change."""
+    after: float
+    """Mean loss since the change."""
+    count: Count
+    """Labels that the model had been scored on."""
+    action: Name
+    """What the drift policy did: `alarm`, `reset`."""
+
+
+REASONS = (
+    "size",
+    "json",
+    "schema",
+    "key",
+    "duplicate",
+    "future",
+    "label_type",
+    "label_late",
+    "label_unknown",
+    "label_conflicting",
+    "model",
+)
+"""Why a message can become a dead letter: the closed set that metrics use."""
+
+
+class DeadLetter(Message):
+    """A message that could not be used, with the reason and where it came from."""
+
+    id: Name
+    """`topic/partition/offset` of the message."""
+    reason: Literal[REASONS]  # type: ignore[valid-type]
+    error: Name
+    """The class of the error."""
+    message: Text
+    """What is wrong, where, and what to do."""
+    topic: Name
+    partition: Count
+    offset: Count
+    key: Annotated[str, Field(max_length=MAX_TEXT)] | None
+    value: Annotated[str, Field(max_length=2 * MAX_LETTER)]
+    """The message itself, or its beginning."""
+    encoding: Literal["utf-8", "base64"]
+    size: Count
+    """Size of the message, in bytes."""
+    truncated: bool
+    """Whether `value` is only its beginning; the whole is at the origin."""
+
+
+KINDS: dict[str, type[Message]] = {"traffic": TrafficEvent, "sensor": SensorEvent, "click": ClickEvent}
+"""The kinds of stream, and the event that each carries."""
+ENTITY = {"traffic": "cell", "sensor": "sensor", "click": "user"}
+"""The field that names whom an event is about, and that is its Kafka key."""
