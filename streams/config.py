@@ -6,12 +6,12 @@ These are values handed down; where they are read from (`driftline.toml`, the en
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from driftline.streams.registry import TASKS, class_of, task_of
-
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -84,6 +84,8 @@ class ModelConfig(Part):
         task = self.task or task_of(class_of(self.class_))
         if task == "forecast" and self.target is None:
             raise ValueError('a forecast needs `target`: the feature to forecast, such as target = "bytes"')
+        if task == "forecast" and self.per != "key":
+            raise ValueError('a forecast follows one series: set per = "key"')
         if task != "forecast" and self.target is not None:
             raise ValueError(f"`target` is for the task forecast; {self.class_} has the task {task}")
         return self
@@ -112,8 +114,6 @@ class StreamConfig(Part):
     @field_validator("models")
     @classmethod
     def _names(cls, models: dict[str, ModelConfig]) -> dict[str, ModelConfig]:
-        import re
-
         for name in models:
             if not re.match(NAME, name):
                 raise ValueError(f"model name {name!r}: use lower-case letters, digits, dot, dash or underscore")

@@ -24,12 +24,8 @@ MAX_LETTER = 65_536
 """The most of a rejected message that its dead letter repeats, in bytes; the rest stays at the origin."""
 
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=MAX_NAME), msgspec.Meta(min_length=1, max_length=MAX_NAME)
-]
-Text = Annotated[
-    str, Field(min_length=1, max_length=MAX_TEXT), msgspec.Meta(min_length=1, max_length=MAX_TEXT)
-]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 Seconds = Annotated[float, Field(ge=0, lt=MAX_SECONDS), msgspec.Meta(ge=0, lt=MAX_SECONDS)]
 Count = Annotated[int, Field(ge=0, lt=2**63), msgspec.Meta(ge=0)]
 Few = msgspec.Meta(max_length=MAX_FEATURES)

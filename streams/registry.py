@@ -74,7 +74,9 @@ def class_of(name: str) -> type:
     module, _, attribute = path.partition(":")
     if not attribute:
         known = ", ".join(sorted(MODELS))
-        raise ValueError(f"no model {name!r}: name one of {known}, or an import path such as river.tree:HoeffdingTreeClassifier")
+        raise ValueError(
+            f"no model {name!r}: name one of {known}, or an import path such as river.tree:HoeffdingTreeClassifier"
+        )
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
@@ -91,7 +93,8 @@ def task_of(cls: type) -> str:
             return spec.task
     for parent, task in _RIVER:
         if issubclass(cls, parent):
-            if task == "multiclass" and not getattr(cls, "_multiclass", True) is True:
+            # River says "more than two classes" by overriding a property of the base class.
+            if task == "multiclass" and cls._multiclass is base.Classifier._multiclass:  # type: ignore[attr-defined]
                 return "binary"
             return task
     raise ValueError(f"{cls.__qualname__} is no River estimator: say its `task`, one of {', '.join(TASKS)}")
@@ -100,12 +103,41 @@ def task_of(cls: type) -> str:
 def build(name: str, parameters: dict[str, Any]) -> Any:
     """Make a model; bad parameters are a `ValueError` that names the class.
 
-    A value of the form `{"class": "river.optim:SGD", "lr": 0.1}` is built too, so that nested estimators can be set.
+    A value of the form `{"class": "river.optim:SGD", "lr": 0.1}` is built too, so that nested estimators can be set;
+    `args` is the list of positional arguments, as a pipeline takes them.
+
+    >>> build("river.compose:Pipeline", {"args": [
+    ...     {"class": "river.preprocessing:StandardScaler"}, {"class": "river.linear_model:LogisticRegression"}]})
+    Pipeline (
+      StandardScaler (
+        with_std=True
+      ),
+      LogisticRegression (
+        optimizer=SGD (
+          lr=Constant (
+            learning_rate=0.01
+          )
+        )
+        loss=Log (
+          weight_pos=1.
+          weight_neg=1.
+        )
+        l2=0.
+        l1=0.
+        intercept_init=0.
+        intercept_lr=Constant (
+          learning_rate=0.01
+        )
+        clip_gradient=1e+12
+        initializer=Zeros ()
+      )
+    )
     """
     cls = class_of(name)
     made = {key: _value(value) for key, value in parameters.items()}
+    args = made.pop("args", ())
     try:
-        return cls(**made)
+        return cls(*args, **made)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -114,7 +146,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, dict) and "class" in value:
         rest = {key: inner for key, inner in value.items() if key != "class"}
         return build(value["class"], rest)
-    return value
+    return [_value(inner) for inner in value] if isinstance(value, list) else value
 
 
 def version_of(name: str, parameters: dict[str, Any], task: str) -> str:
