@@ -75,7 +75,7 @@ class ModelConfig(Part):
     """Steps ahead (task `forecast`)."""
     season: int = Field(0, ge=0, le=100_000)
     """Steps of a season, for the seasonal baseline (task `forecast`); 0 is none."""
-    drift: Drift = Field(default_factory=Drift)
+    drift: Drift = Drift()
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -107,8 +107,8 @@ class StreamConfig(Part):
     """Partitions of the topics when Driftline creates them."""
     max_ahead_seconds: float = Field(86_400.0, gt=0)
     """An event further ahead of its Kafka timestamp than this is refused: it would expire all that wait."""
-    waiting: Waiting = Field(default_factory=Waiting)
-    checkpoint: Rhythm = Field(default_factory=Rhythm)
+    waiting: Waiting = Waiting()
+    checkpoint: Rhythm = Rhythm()
     models: dict[str, ModelConfig] = Field(min_length=1)
 
     @field_validator("models")

@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from river import anomaly, base, time_series
+from river import base
+from river.time_series.base import Forecaster
 
 TASKS = ("binary", "multiclass", "multilabel", "regression", "forecast", "cluster", "anomaly")
 """What a model may answer; `tasks.py` fixes the labels, scores and baselines of each."""
@@ -54,8 +55,8 @@ _RIVER = (
     (base.Classifier, "multiclass"),
     (base.Regressor, "regression"),
     (base.Clusterer, "cluster"),
-    (anomaly.base.AnomalyDetector, "anomaly"),
-    (time_series.base.Forecaster, "forecast"),
+    (base.AnomalyDetector, "anomaly"),
+    (Forecaster, "forecast"),
 )
 
 
