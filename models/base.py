@@ -1,0 +1,176 @@
+"""The verbs, which are River's, and how a model hands over what it has learnt.
+
+A model implements the verbs that its task needs; nothing has to be subclassed. `predict_*`, `score_one` and
+`forecast` never change the model and never raise before the first `learn_one`. No verb changes what it is given.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Features: TypeAlias = Mapping[Any, Any]
+"""What a model sees of one event, by name. Names may appear and vanish at any time."""
+
+Array: TypeAlias = npt.NDArray[Any]
+
+Plain: TypeAlias = bool | int | float | str | bytes | list[Any] | dict[str, Any] | Array | None
+"""What a state is made of. Lists and dictionaries hold plain values again; `snapshot.pack` refuses others."""
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Answers for one event.
+
+    >>> class Majority:
+    ...     def predict_one(self, x):
+    ...         return True
+    >>> isinstance(Majority(), Predictor)
+    True
+    """
+
+    def predict_one(self, x: Features) -> Any:
+        """Return the answer for `x`: a class, a number, or a dictionary of labels."""
+        ...
+
+
+@runtime_checkable
+class ProbabilisticPredictor(Protocol):
+    """Answers with probabilities: `{class: p}`, or `{label: {False: p, True: q}}` for several labels."""
+
+    def predict_proba_one(self, x: Features) -> dict[Any, Any]:
+        """Return the probability of each answer."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Learns from one event and its label."""
+
+    def learn_one(self, x: Features, y: Any) -> None:
+        """Learn that `y` was right for `x`."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Says how unusual an event is."""
+
+    def score_one(self, x: Features) -> float:
+        """Return a number that is higher for what is less usual."""
+        ...
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """Continues a series of numbers at even spacing.
+
+    >>> class Last:
+    ...     y = 0.0
+    ...     def learn_one(self, y, x=None):
+    ...         self.y = y
+    ...     def forecast(self, horizon, xs=None):
+    ...         return [self.y] * horizon
+    >>> isinstance(Last(), Forecaster)
+    True
+    """
+
+    def learn_one(self, y: float, x: dict[Any, Any] | None = None) -> None:
+        """Learn the next value of the series, and what else was known at that time."""
+        ...
+
+    def forecast(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[float]:
+        """Return the next `horizon` values, the nearest first."""
+        ...
+
+
+@runtime_checkable
+class BatchPredictor(Protocol):
+    """Answers for many events: exactly what `predict_one` gives for each, only faster."""
+
+    def predict_many(self, xs: Sequence[Features]) -> list[Any]:
+        """Return one answer for each row, in order."""
+        ...
+
+
+@runtime_checkable
+class BatchLearner(Protocol):
+    """Learns from many events: exactly what `learn_one` on each in order gives, only faster."""
+
+    def learn_many(self, xs: Sequence[Features], ys: Sequence[Any]) -> None:
+        """Learn the rows in order."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Hands over what it has learnt as plain values, and takes it back bit for bit.
+
+    The state holds what was learnt, not the parameters: `restore` is called on a model built with the same ones.
+
+    >>> class Mean:
+    ...     def __init__(self):
+    ...         self.n, self.total = 0, np.zeros(2)
+    ...     def state(self):
+    ...         return {"n": self.n, "total": self.total.copy()}
+    ...     def restore(self, state):
+    ...         self.n, self.total = scalar(state, "n", int), array(state, "total", like=self.total)
+    >>> isinstance(Mean(), Stateful)
+    True
+    >>> Mean().restore({"n": 3, "total": np.zeros(5)})
+    Traceback (most recent call last):
+    ...
+    ValueError: state 'total' is float64 of shape (5,), this model needs float64 of shape (2,)
+    """
+
+    def state(self) -> dict[str, Plain]:
+        """Return what was learnt. Later learning does not change what was returned."""
+        ...
+
+    def restore(self, state: dict[str, Plain]) -> None:
+        """Become the model that gave this state.
+
+        Raises
+        ------
+        ValueError
+            The state does not fit: a part is missing, or has another type or shape. The model is unchanged then.
+        """
+        ...
+
+
+def array(state: Mapping[str, Plain], name: str, like: Array) -> Array:
+    """Return a copy of the array `name` of a state, which must have the type and shape of `like`.
+
+    >>> array({"w": np.array([1.0, 2.0])}, "w", like=np.zeros(2))
+    array([1., 2.])
+    """
+    value = _part(state, name)
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"state {name!r} must be an array, got {type(value).__name__}")
+    if value.dtype != like.dtype or value.shape != like.shape:
+        raise ValueError(
+            f"state {name!r} is {value.dtype} of shape {value.shape}, "
+            f"this model needs {like.dtype} of shape {like.shape}"
+        )
+    return value.copy()
+
+
+def scalar(state: Mapping[str, Plain], name: str, kind: type[Any]) -> Any:
+    """Return the value `name` of a state, which must be of exactly this type.
+
+    >>> scalar({"n": True}, "n", int)
+    Traceback (most recent call last):
+    ...
+    ValueError: state 'n' must be int, got bool
+    """
+    value = _part(state, name)
+    if type(value) is not kind:
+        raise ValueError(f"state {name!r} must be {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _part(state: Mapping[str, Plain], name: Hashable) -> Plain:
+    if name not in state:
+        raise ValueError(f"state lacks {name!r}; it has {sorted(state)}")
+    return state[str(name)]
