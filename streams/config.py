@@ -7,11 +7,11 @@ These are values handed down; where they are read from (`driftline.toml`, the en
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from driftline.streams.registry import TASKS, class_of, task_of
+from driftline.streams.registry import MODELS, TASKS, class_of, task_of
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -79,9 +79,17 @@ class ModelConfig(Part):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    @field_validator("class_")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        # A heavy model's file needs torch, which only the worker has.
+        if name not in MODELS or not MODELS[name].heavy:
+            class_of(name)
+        return name
+
     @model_validator(mode="after")
     def _fits(self) -> ModelConfig:
-        task = self.task or task_of(class_of(self.class_))
+        task = self.effective_task
         if task == "forecast" and self.target is None:
             raise ValueError('a forecast needs `target`: the feature to forecast, such as target = "bytes"')
         if task == "forecast" and self.per != "key":
@@ -93,7 +101,15 @@ class ModelConfig(Part):
     @property
     def effective_task(self) -> str:
         """The task said, or the one that the class implies."""
-        return self.task or task_of(class_of(self.class_))
+        if self.task:
+            return str(self.task)
+        return MODELS[self.class_].task if self.class_ in MODELS else task_of(class_of(self.class_))
+
+
+def _model_name(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise ValueError("a model's name: 1 to 64 lower-case letters, digits, dots, dashes or underscores")
+    return name
 
 
 class StreamConfig(Part):
@@ -109,15 +125,7 @@ class StreamConfig(Part):
     """An event further ahead of its Kafka timestamp than this is refused: it would expire all that wait."""
     waiting: Waiting = Waiting()
     checkpoint: Rhythm = Rhythm()
-    models: dict[str, ModelConfig] = Field(min_length=1)
-
-    @field_validator("models")
-    @classmethod
-    def _names(cls, models: dict[str, ModelConfig]) -> dict[str, ModelConfig]:
-        for name in models:
-            if not re.match(NAME, name):
-                raise ValueError(f"model name {name!r}: use lower-case letters, digits, dot, dash or underscore")
-        return models
+    models: dict[Annotated[str, AfterValidator(_model_name)], ModelConfig] = Field(min_length=1)
 
     @property
     def label_topic(self) -> str:
