@@ -5,9 +5,10 @@ A baseline is asked at the moment of the event, with what was known then, and ju
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from driftline.streams.scores import Guess
+from driftline.streams.scores import Guess, Scores
 
 
 class Baseline:
@@ -100,7 +101,7 @@ class MulticlassMajority(Baseline):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take the counts of another."""
-        self.counts = {y: n for y, n in state["counts"]}
+        self.counts = dict(state["counts"])
 
 
 class MajoritySet(Baseline):
@@ -157,3 +158,34 @@ class Constant(Baseline):
     def guess(self) -> Guess:
         """Answer 0."""
         return 0.0, None
+
+
+class Panel:
+    """The baselines of one task in one lane, each with its scores."""
+
+    def __init__(self, accepts: Callable[[Any], bool], baselines: Iterable[Baseline], scores: Callable[[], Scores]):
+        self.accepts = accepts
+        self.baselines = tuple(baselines)
+        self.scores = {baseline.name: scores() for baseline in self.baselines}
+        self._pairs = [(baseline, self.scores[baseline.name].update) for baseline in self.baselines]
+
+    def guesses(self) -> list[Guess]:
+        """What each baseline answers now."""
+        return [baseline.guess() for baseline in self.baselines]
+
+    def teach(self, y: Any, guesses: list[Guess]) -> None:
+        """Judge and teach each baseline by one label."""
+        if self.accepts(y):
+            for (baseline, judge), guess in zip(self._pairs, guesses, strict=True):
+                judge(y, guess)
+                baseline.learn(y)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything."""
+        return {b.name: {"state": b.state(), "scores": self.scores[b.name].state()} for b in self.baselines}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what another has kept."""
+        for baseline in self.baselines:
+            baseline.restore(state[baseline.name]["state"])
+            self.scores[baseline.name].restore(state[baseline.name]["scores"])

@@ -49,14 +49,14 @@ class BinaryScores(Scores):
     >>> scores.update(True, (True, 0.8)), scores.update(True, (False, 0.5))
     (0.0, 1.0)
     >>> scores.values()
-    {'accuracy': 0.5, 'f1': 0.6666666666666666, 'log_loss': 0.4581453659370776}
+    {'accuracy': 0.5, 'f1': 0.6666666666666666, 'log_loss': 0.4581453659370775}
     """
 
-    fields = ("n", "hits", "tp", "wrong", "logs")
+    fields: ClassVar[tuple[str, ...]] = ("n", "hits", "tp", "wrong", "logs", "asked")
 
     def __init__(self) -> None:
         super().__init__()
-        self.hits = self.tp = self.wrong = 0
+        self.hits = self.tp = self.wrong = self.asked = 0
         self.logs = 0.0
 
     def update(self, y: bool, guess: Guess) -> float:
@@ -64,6 +64,7 @@ class BinaryScores(Scores):
         said, p = guess
         self.n += 1
         if p is not None:
+            self.asked += 1
             chance = p if y else 1.0 - p
             self.logs -= log(chance if chance > _TINY else _TINY)
         if said == y:
@@ -75,25 +76,24 @@ class BinaryScores(Scores):
         return 1.0
 
     def values(self) -> dict[str, float]:
-        """Return accuracy, f1 and log_loss."""
+        """Return accuracy, f1 and (where probabilities were given) log_loss."""
         if not self.n:
             return {}
         spread = 2 * self.tp + self.wrong
-        return {
-            "accuracy": self.hits / self.n,
-            "f1": 2 * self.tp / spread if spread else 0.0,
-            "log_loss": self.logs / self.n,
-        }
+        said = {"accuracy": self.hits / self.n, "f1": 2 * self.tp / spread if spread else 0.0}
+        if self.asked:
+            said["log_loss"] = self.logs / self.asked
+        return said
 
 
 class MulticlassScores(Scores):
     """Accuracy, macro-F1 over the classes seen, and logarithmic loss."""
 
-    fields = ("n", "hits", "logs", "classes")
+    fields: ClassVar[tuple[str, ...]] = ("n", "hits", "logs", "asked", "classes")
 
     def __init__(self) -> None:
         super().__init__()
-        self.hits = 0
+        self.hits = self.asked = 0
         self.logs = 0.0
         self.classes: dict[str, list[int]] = {}
         """Per class: true positives, false positives, false negatives."""
@@ -104,6 +104,7 @@ class MulticlassScores(Scores):
         self.n += 1
         chance = p.get(y, 0.0) if isinstance(p, dict) else None
         if chance is not None:
+            self.asked += 1
             self.logs -= log(chance if chance > _TINY else _TINY)
         truth = self.classes.setdefault(str(y), [0, 0, 0])
         if said == y:
@@ -115,11 +116,14 @@ class MulticlassScores(Scores):
         return 1.0
 
     def values(self) -> dict[str, float]:
-        """Return accuracy, macro_f1 and log_loss."""
+        """Return accuracy, macro_f1 and (where probabilities were given) log_loss."""
         if not self.n:
             return {}
         f1 = [2 * tp / (2 * tp + fp + fn) for tp, fp, fn in self.classes.values()]
-        return {"accuracy": self.hits / self.n, "macro_f1": sum(f1) / len(f1), "log_loss": self.logs / self.n}
+        said = {"accuracy": self.hits / self.n, "macro_f1": sum(f1) / len(f1)}
+        if self.asked:
+            said["log_loss"] = self.logs / self.asked
+        return said
 
 
 class MultilabelScores(Scores):
@@ -134,7 +138,7 @@ class MultilabelScores(Scores):
     {'subset': 0.0, 'hamming': 0.5, 'micro_f1': 0.667, 'macro_f1': 0.5, 'example_f1': 0.667}
     """
 
-    fields = ("n", "exact", "wrong", "examples", "labels", "counts")
+    fields: ClassVar[tuple[str, ...]] = ("n", "exact", "wrong", "examples", "labels", "counts")
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +201,7 @@ class MultilabelScores(Scores):
 class RegressionScores(Scores):
     """Mean absolute and root mean squared error."""
 
-    fields = ("n", "absolute", "squared")
+    fields: ClassVar[tuple[str, ...]] = ("n", "absolute", "squared")
 
     def __init__(self) -> None:
         super().__init__()
@@ -205,7 +209,7 @@ class RegressionScores(Scores):
 
     def update(self, y: float, guess: Guess) -> float:
         """Judge one number; the loss is the absolute error."""
-        error = abs(y - guess[0])
+        error = float(abs(y - guess[0]))
         self.n += 1
         self.absolute += error
         self.squared += error * error
@@ -221,15 +225,19 @@ class RegressionScores(Scores):
 class ForecastScores(RegressionScores):
     """Errors of the next step, and the mean absolute error over all steps of the horizon whose truth has come."""
 
-    fields = ("n", "absolute", "squared", "leads", "lead_absolute")
+    fields: ClassVar[tuple[str, ...]] = ("n", "absolute", "squared", "leads", "lead_absolute")
 
     def __init__(self) -> None:
         super().__init__()
         self.leads = 0
         self.lead_absolute = 0.0
 
-    def later(self, errors: float, count: int) -> None:
-        """Add the absolute errors of forecasts that were issued earlier for this same moment."""
+    def judge(self, step: float | None, errors: float, count: int) -> None:
+        """Add the error of the next step, and those of all open forecasts that spoke of this same moment."""
+        if step is not None:
+            self.n += 1
+            self.absolute += step
+            self.squared += step * step
         self.leads += count
         self.lead_absolute += errors
 
@@ -247,7 +255,7 @@ class AnomalyScores(Scores):
     A score s of any size is binned by s / (1 + |s|), which keeps its order.
     """
 
-    fields = ("n", "bins")
+    fields: ClassVar[tuple[str, ...]] = ("n", "bins")
     BINS = 512
 
     def __init__(self) -> None:

@@ -45,12 +45,12 @@ def struct(model: type[events.Message]) -> type[msgspec.Struct]:
     return msgspec.defstruct(model.__name__, fields, frozen=True, forbid_unknown_fields=True, gc=False)
 
 
-Prediction = struct(events.Prediction)
-Alarm = struct(events.Alarm)
-DeadLetter = struct(events.DeadLetter)
-Fence = struct(events.Fence)
-Label = struct(events.LabelEvent)
-EVENTS = {kind: struct(model) for kind, model in events.KINDS.items()}
+Prediction: Any = struct(events.Prediction)
+Alarm: Any = struct(events.Alarm)
+DeadLetter: Any = struct(events.DeadLetter)
+Fence: Any = struct(events.Fence)
+Label: Any = struct(events.LabelEvent)
+EVENTS: dict[str, Any] = {kind: struct(model) for kind, model in events.KINDS.items()}
 
 encode = msgspec.json.Encoder().encode
 

@@ -1,0 +1,337 @@
+"""The lane: one partition of one stream. Bytes in, bytes out; no I/O and no clock of its own.
+
+`handle` takes messages in the order in which the lane's life is to have happened, and returns what they give rise to.
+Any way of cutting the same messages into batches gives the same outputs and the same state. Runs of messages of one
+topic are handled column by column: first all are checked, then each model takes the whole run.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from driftline.streams import letters
+from driftline.streams.baselines import Panel
+from driftline.streams.config import StreamConfig
+from driftline.streams.events import ENTITY, KINDS, LabelEvent
+from driftline.streams.letters import Out
+from driftline.streams.scores import Guess, Scores
+from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised, slot_of
+from driftline.streams.tasks import never
+from driftline.streams.vault import Vault
+from driftline.streams.waiting import Early, Entry, WaitingSet, mark
+from driftline.streams.wire import EVENTS, Decoder, Label, Prediction, Rejected, encode
+
+Origin = tuple[str, int, float, str]
+"""Topic, offset, event time and key of the message that raised something."""
+
+
+class Message(msgspec.Struct, gc=False):
+    """One message of a topic that feeds the lane."""
+
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: float | None = None
+    """Kafka's own time of the message, in seconds since 1970; None where there is none."""
+
+
+DELAYS = (0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
+"""Bounds of the label delay's histogram, in seconds of event time."""
+
+
+class Lane:
+    """One partition of one stream: predict, wait, score, learn.
+
+    `config` declares the stream; `clock` only measures how long models take (metrics), it decides nothing.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        partition: int,
+        config: StreamConfig,
+        vault: Vault,
+        clock: Clock = lambda: 0.0,
+        app: str = "driftline",
+    ):
+        self.stream = stream
+        self.partition = partition
+        self.config = config
+        self.vault = vault
+        self.name = f"{app}:{stream}:{partition}"
+        self.events, self.labels = config.topic, config.label_topic
+        self.offsets = {self.events: 0, self.labels: 0}
+        """The next offset of each topic that feeds the lane."""
+        self.gen = 0
+        """The take-over under which predictions are published."""
+        self.slots = [
+            slot_of(name, index, model, self.name, vault, clock)
+            for index, (name, model) in enumerate(config.models.items())
+        ]
+        tasks = {slot.task.name: slot.task for slot in self.slots}
+        self.panels = {name: Panel(task.accepts, task.baselines(), task.scores) for name, task in tasks.items()}
+        self._panels = list(self.panels.values())
+        self._labelled = any(task.accepts is not never for task in tasks.values())
+        self.waiting = WaitingSet(config.waiting)
+        self.outbox: list[Out] = []
+        """What hangs on the order of handling: sent only after the checkpoint that holds it."""
+        self.counts: Counter[str] = Counter()
+        """`events`, `labels`, `rejected/reason`, `labels/outcome`, `repeated`."""
+        self.delays = [0] * (len(DELAYS) + 1)
+        self.delay_seconds = 0.0
+        self._event = Decoder(KINDS[config.kind], EVENTS[config.kind]).decode
+        self._label = Decoder(LabelEvent, Label).decode
+        self._entity = operator.attrgetter(ENTITY[config.kind])
+        self._click = config.kind == "click"
+        self._due: list[tuple[int, int, Out]] = []
+        """Additions to the outbox in the run at hand: (place of the message, place of the model or -1, message)."""
+
+    def handle(self, messages: list[Message]) -> list[Out]:
+        """Take messages in order; return predictions and dead letters, in order."""
+        outs: list[Out] = []
+        start, count = 0, len(messages)
+        while start < count:
+            topic = messages[start].topic
+            end = start + 1
+            while end < count and messages[end].topic == topic:
+                end += 1
+            run = messages if start == 0 and end == count else messages[start:end]
+            if topic == self.events:
+                self._handle_events(run, outs)
+            elif topic == self.labels:
+                self._handle_labels(run, outs)
+            else:
+                raise ValueError(f"lane {self.name} does not read the topic {topic!r}")
+            start = end
+        return outs
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _handle_events(self, run: list[Message], outs: list[Out]) -> None:
+        batch: list[Arrival] = []
+        early, topic = self.waiting.early, self.events
+        for message in run:
+            if message.offset < self.offsets[topic]:
+                self.counts["repeated"] += 1
+                continue
+            self.counts["events"] += 1
+            try:
+                arrival = self._arrive(message, len(batch))
+            except Rejected as why:
+                self._answer(batch, outs)
+                batch = []
+                outs.append(self._letter(why, message))
+                self.offsets[topic] = message.offset + 1
+                continue
+            batch.append(arrival)
+            self.offsets[topic] = message.offset + 1
+            if early:
+                self._give_up(self.waiting.overdue(), arrival.place)
+                label = early.pop(arrival.id, None)
+                if label is not None:
+                    self._answer(batch, outs)
+                    batch = []
+                    self._join_early(label, arrival)
+        self._answer(batch, outs)
+
+    def _arrive(self, message: Message, place: int) -> Arrival:
+        """Check one event and let it wait. Raises `Rejected`."""
+        event = self._event(message.value)
+        entity = self._entity(event)
+        if message.key is None or message.key.decode("utf-8", "replace") != entity:
+            raise Rejected("key", "KeyMismatch", letters.key_fault(message.key, ENTITY[self.config.kind], entity))
+        if message.timestamp is not None and event.at > message.timestamp + self.config.max_ahead_seconds:
+            ahead = event.at - message.timestamp
+            raise Rejected(
+                "future", "FutureEvent", f"at: {ahead:.0f} s ahead of the message's own time: is the clock right?"
+            )
+        waiting = self.waiting
+        if event.id in waiting.entries:
+            raise Rejected(
+                "duplicate", "DuplicateEvent", f"id: an event {event.id!r} is already here: ids must be unique"
+            )
+        x = {**event.x, "user": event.user, "item": event.item} if self._click else event.x
+        entry = Entry(event.at, entity, x, [], [])
+        waiting.add(event.id, entry, self._labelled)
+        seen = {self.events: message.offset, self.labels: self.offsets[self.labels]}
+        return Arrival(place, message.offset, event.id, entry, waiting.watermark, seen)
+
+    def _answer(self, batch: list[Arrival], outs: list[Out]) -> None:
+        """Let every model answer a run of events, and write the answers down in the order of the events."""
+        if not batch:
+            return
+        columns: list[list[Guess | Failure]] = []
+        raised: list[Raised] = []
+        for slot in self.slots:
+            answers, said = slot.answer(batch)
+            columns.append(answers)
+            raised += said
+        bases = [panel.guesses() for panel in self._panels]  # labels come between runs: the same for all of a run
+        topic, partition, gen = self.config.prediction_topic, self.partition, self.gen
+        heads = [(slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/") for slot in self.slots]
+        for row, one in enumerate(batch):
+            guesses: list[Any] = []
+            key, seen, id_ = one.key, one.seen, one.id
+            for (model, version, head), column in zip(heads, columns, strict=True):
+                guess = column[row]
+                if isinstance(guess, Failure):
+                    raised.append((one.place, self.slots[len(guesses)], guess))
+                    guesses.append(None)
+                    continue
+                guesses.append(guess)
+                name = f"{head}{one.offset}"
+                made = Prediction(name, model, id_, key, one.at, guess[0], seen, gen, version, guess[1])
+                outs.append(Out(topic, partition, key, encode(made), name))
+            one.entry.guesses = guesses
+            one.entry.bases = bases
+        if raised:
+            self._tell(raised, {one.place: (self.events, one.offset, one.at, one.key) for one in batch})
+        self._settle()
+
+    # -- labels ------------------------------------------------------------------------------------------------------
+
+    def _handle_labels(self, run: list[Message], outs: list[Out]) -> None:
+        lessons: list[Lesson] = []
+        known: dict[int, Origin] = {}
+        for place, message in enumerate(run):
+            if message.offset < self.offsets[self.labels]:
+                self.counts["repeated"] += 1
+                continue
+            self.counts["labels"] += 1
+            self.offsets[self.labels] = message.offset + 1
+            try:
+                label = self._label(message.value)
+                if not message.key:
+                    raise Rejected("key", "KeyMismatch", letters.key_fault(None, "of", "the key of its event"))
+                if not self._fits(label.y):
+                    raise Rejected("label_type", "LabelType", self._wanted(label.y))
+            except Rejected as why:
+                outs.append(self._letter(why, message))
+                continue
+            entry = self.waiting.entries.get(label.of)
+            if entry is None:
+                self._hold(label, message, place)
+            elif not isinstance(entry, Entry):
+                self._repeat(label, entry[1], message, place)
+            elif entry.key != message.key.decode("utf-8", "replace"):
+                fault = Rejected("key", "KeyMismatch", letters.key_fault(message.key, "of", entry.key))
+                self._defer(fault, message, place)
+            else:
+                known[place] = (self.labels, message.offset, label.at, entry.key)
+                lessons.append(Lesson(place, entry, label.y))
+                self._close(label.of, entry, label.y, label.at, "joined")
+        self._teach(lessons, known)
+        self._settle()
+
+    def _close(self, name: str, entry: Entry, y: Any, at: float, outcome: str) -> None:
+        self.waiting.close(name, entry, y)
+        self.counts[f"labels/{outcome}"] += 1
+        delay = at - entry.at
+        self.delay_seconds += delay
+        place = 0
+        for bound in DELAYS:
+            if delay <= bound:
+                break
+            place += 1
+        self.delays[place] += 1
+
+    def _teach(self, lessons: list[Lesson], known: dict[int, Origin]) -> None:
+        if not lessons:
+            return
+        for place, panel in enumerate(self._panels):
+            teach = panel.teach
+            for lesson in lessons:
+                if lesson.entry.bases:
+                    teach(lesson.y, lesson.entry.bases[place])
+        raised: list[Raised] = []
+        for slot in self.slots:
+            raised += slot.teach(lessons)
+        if raised:
+            self._tell(raised, known)
+
+    def _hold(self, label: Any, message: Message, place: int) -> None:
+        """A label without an event: late where the event has expired, else early until proven unknown."""
+        waiting = self.waiting
+        if label.of in waiting.expired:
+            self.counts["labels/late"] += 1
+            why = Rejected("label_late", "LateLabel", letters.late(label.of, self.config.waiting))
+            self._defer(why, message, place)
+            return
+        first = waiting.early.get(label.of)
+        if first is not None:
+            self._repeat(label, mark(first.y), message, place)
+            return
+        until = waiting.watermark + self.config.waiting.early_max_age_seconds
+        key, value = (message.key or b"").decode("utf-8", "replace"), message.value or b""
+        self._give_up(waiting.hold(label.of, Early(message.offset, until, label.at, label.y, key, value)), place)
+
+    def _join_early(self, label: Early, arrival: Arrival) -> None:
+        """The event of an early label has come and was answered: now the label may teach."""
+        if label.key != arrival.key:
+            message = Message(self.labels, label.offset, label.key.encode(), label.value)
+            why = Rejected("key", "KeyMismatch", letters.key_fault(message.key, "of", arrival.key))
+            self._defer(why, message, 0)
+            self._settle()
+            return
+        self._close(arrival.id, arrival.entry, label.y, label.at, "early")
+        known = {0: (self.labels, label.offset, label.at, arrival.key)}
+        self._teach([Lesson(0, arrival.entry, label.y)], known)
+        self._settle()
+
+    def _repeat(self, label: Any, first: Any, message: Message, place: int) -> None:
+        if mark(label.y) == first:
+            self.counts["labels/duplicate"] += 1
+            return
+        self.counts["labels/conflicting"] += 1
+        why = f"of: {label.of!r} was labelled otherwise before: the first label stands"
+        self._defer(Rejected("label_conflicting", "ConflictingLabel", why), message, place)
+
+    def _give_up(self, labels: list[tuple[str, Early]], place: int) -> None:
+        for name, label in labels:
+            self.counts["labels/unknown"] += 1
+            message = Message(self.labels, label.offset, label.key.encode(), label.value)
+            self._defer(Rejected("label_unknown", "UnknownLabel", letters.unknown(name, self.config)), message, place)
+
+    def _fits(self, y: Any) -> bool:
+        return any(panel.accepts(y) for panel in self._panels)
+
+    def _wanted(self, y: Any) -> str:
+        tasks = ", ".join(self.panels)
+        return f"y: {letters.type_of(y)} is no label for the models of this stream ({tasks})"
+
+    # -- what is told ------------------------------------------------------------------------------------------------
+
+    def _letter(self, why: Rejected, message: Message) -> Out:
+        self.counts[f"rejected/{why.reason}"] += 1
+        return letters.dead(why, self.config.dead_topic, message, self.partition)
+
+    def _defer(self, why: Rejected, message: Message, place: int) -> None:
+        """A dead letter that hangs on the order of handling rides in the outbox."""
+        self._due.append((place, -1, self._letter(why, message)))
+
+    def _tell(self, raised: list[Raised], origins: dict[int, Origin]) -> None:
+        """Drifts, and failures of models, ride in the outbox too."""
+        for place, slot, what in raised:
+            topic, offset, at, key = origins[place]
+            if isinstance(what, Failure):
+                self.counts["rejected/model"] += 1
+                out = letters.failed(what, slot.name, self.config, topic, self.partition, offset, key)
+            else:
+                out = letters.alarm(slot, self.stream, topic, self.partition, offset, at, key, what)
+            self._due.append((place, slot.index, out))
+
+    def _settle(self) -> None:
+        """Bring a run's additions to the outbox into the order of its messages, whatever the run's length."""
+        if self._due:
+            self._due.sort(key=lambda due: due[:2])
+            self.outbox += [out for _, _, out in self._due]
+            self._due = []
+
+    def scores(self) -> dict[str, tuple[Scores, dict[str, Scores]]]:
+        """Return each model's scores with those of the baselines to be shown beside them."""
+        return {slot.name: (slot.scores, slot.baselines() or self.panels[slot.task.name].scores) for slot in self.slots}

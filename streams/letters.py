@@ -1,0 +1,110 @@
+"""What a lane sends besides predictions: dead letters and alarms, with words that say what to do."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from driftline.streams.config import ALARM_TOPIC, StreamConfig, Waiting
+from driftline.streams.events import MAX_LETTER, MAX_TEXT
+from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
+
+if TYPE_CHECKING:
+    from driftline.streams.lane import Message
+    from driftline.streams.slots import Failure, Slot
+
+
+class Out(msgspec.Struct, gc=False):
+    """One message to send: `partition` None leaves the choice to the key."""
+
+    topic: str
+    partition: int | None
+    key: str
+    value: bytes
+    id: str
+
+
+def dead(why: Rejected, topic: str, message: Message, partition: int) -> Out:
+    """The dead letter of one message: the same bytes whenever it is made again."""
+    value = message.value or b""
+    kept = value[:MAX_LETTER]
+    try:
+        said, encoding = kept.decode(), "utf-8"
+    except UnicodeDecodeError:
+        said, encoding = base64.b64encode(kept).decode(), "base64"
+    key = None if message.key is None else message.key.decode("utf-8", "replace")[:MAX_TEXT]
+    id_ = f"{message.topic}/{partition}/{message.offset}"
+    letter = DeadLetter(
+        id_,
+        why.reason,
+        why.error,
+        clip(str(why)) or why.error,
+        message.topic,
+        partition,
+        message.offset,
+        key,
+        said,
+        encoding,
+        len(value),
+        len(value) > len(kept),
+    )
+    return Out(topic, None, key or "", encode(letter), id_)
+
+
+def failed(what: Failure, model: str, config: StreamConfig, topic: str, partition: int, offset: int, key: str) -> Out:
+    """The dead letter of a message that one model could not take; the message itself stays at its origin."""
+    id_ = f"{model}/{topic}/{partition}/{offset}"
+    said = f"{model}: {clip(what.message, 800)}: the other models took it; the message is at its origin"
+    letter = DeadLetter(id_, "model", what.error, said, topic, partition, offset, key, "", "utf-8", 0, True)
+    return Out(config.dead_topic, None, key, encode(letter), id_)
+
+
+def alarm(
+    slot: Slot,
+    stream: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    at: float,
+    key: str,
+    evidence: tuple[float, float, int],
+) -> Out:
+    """The alarm of a drift that the message at `offset` revealed."""
+    before, after, count = evidence
+    drift = slot.config.drift
+    id_ = f"drift/{slot.name}/{topic}/{partition}/{offset}"
+    said = Alarm(id_, "drift", stream, partition, slot.name, at, drift.detector, before, after, count, drift.policy)
+    return Out(ALARM_TOPIC, None, key, encode(said), id_)
+
+
+def key_fault(key: bytes | None, field: str, wanted: str) -> str:
+    """Say how a Kafka key must be."""
+    found = "no key" if not key else f"the key {clip(key.decode('utf-8', 'replace'), 80)!r}"
+    return f"key: {found}: the Kafka key must be that of the event ({field}: {clip(wanted, 80)!r})"
+
+
+def late(of: str, bounds: Waiting) -> str:
+    """Say why a label came too late."""
+    return (
+        f"of: the event {of!r} waited no longer: more than {bounds.max_age_seconds:g} s of event time "
+        f"or {bounds.max_count} events went by; raise waiting.max_age_seconds or waiting.max_count"
+    )
+
+
+def unknown(of: str, config: StreamConfig) -> str:
+    """Say why a label found no event."""
+    return (
+        f"of: no event {of!r} came on {config.topic} within {config.waiting.early_max_age_seconds:g} s of event time: "
+        f"is the id right, and the label keyed like its event?"
+    )
+
+
+def type_of(y: Any) -> str:
+    """Name a label's type as a user would."""
+    if isinstance(y, bool):
+        return "true or false"
+    if isinstance(y, dict):
+        return "a set of labels"
+    return "a number" if isinstance(y, float) else "text"

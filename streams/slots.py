@@ -1,0 +1,272 @@
+"""One configured model in its lane: asked for whole runs of events, judged and taught by whole runs of labels.
+
+Models do not meet, so a run goes through one model after the other (a tight loop each) and gives what the same
+messages one by one would give. Code of a model's author may raise anything: that is caught here, at its boundary,
+and told as a `Failure`; the lane makes it a dead letter and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from driftline.streams.config import ModelConfig
+from driftline.streams.drift import Watch
+from driftline.streams.keyed import Keyed
+from driftline.streams.registry import build, version_of
+from driftline.streams.scores import ForecastScores, Guess, Scores
+from driftline.streams.series import Series
+from driftline.streams.tasks import TASKS
+from driftline.streams.vault import Vault
+from driftline.streams.waiting import Entry
+
+Clock = Callable[[], float]
+
+
+class Failure:
+    """A model could not take an event or a label."""
+
+    __slots__ = ("error", "message")
+
+    def __init__(self, error: Exception):
+        self.error = type(error).__name__
+        self.message = str(error) or self.error
+
+
+class Arrival:
+    """A valid event in its run."""
+
+    __slots__ = ("at", "entry", "id", "key", "offset", "place", "seen", "watermark", "x")
+
+    def __init__(self, place: int, offset: int, id_: str, entry: Entry, watermark: float, seen: dict[str, int]):
+        self.place = place
+        self.offset = offset
+        self.id = id_
+        self.entry = entry
+        self.at = entry.at
+        self.key = entry.key
+        self.x = entry.x
+        self.watermark = watermark
+        self.seen = seen
+
+
+class Lesson:
+    """A label that has met its event."""
+
+    __slots__ = ("entry", "place", "y")
+
+    def __init__(self, place: int, entry: Entry, y: Any):
+        self.place = place
+        self.entry = entry
+        self.y = y
+
+
+Raised = tuple[int, "Slot", Failure | tuple[float, float, int]]
+"""Place in the run, model, and a failure or a drift's evidence (loss before, loss after, labels)."""
+
+
+class Slot:
+    """A model of one lane, or one for each key of it, with its scores and its drift watch."""
+
+    def __init__(self, name: str, index: int, config: ModelConfig, lane: str, vault: Vault, clock: Clock):
+        self.name = name
+        self.index = index
+        self.config = config
+        self.task = TASKS[config.effective_task]
+        self.version = version_of(
+            config.class_,
+            config.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"}),
+            self.task.name,
+        )
+        self.scores: Scores = self.task.scores()
+        self.watch = Watch(config.drift)
+        self.clock = clock
+        self.predicted = 0
+        self.drifts = 0
+        self.predict_seconds = 0.0
+        self.learn_seconds = 0.0
+        self.since: dict[str, int] = {}
+        """The lane's offsets when this model joined it."""
+        self.keyed: Keyed[Any] | None = None
+        if config.per == "key":
+            place = f"{lane}/slot:{name}"
+            self.keyed = Keyed(self.make, config.max_keys, config.key_max_age_seconds, place, vault)
+        self.model: Any = None
+        if self.keyed is None:
+            self.take(self.make())
+
+    def make(self) -> Any:
+        """Build a new model."""
+        return build(self.config.class_, self.config.parameters)
+
+    def take(self, model: Any) -> None:
+        """Go on with this model (per lane)."""
+        self.model = model
+        self._ask = self.task.ask(model)
+
+    def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
+        """Answer each event of a run, before any later message is handled."""
+        started = self.clock()
+        answers = self._answers(run)
+        self.predict_seconds += self.clock() - started
+        self.predicted += len(run)
+        return answers, []
+
+    def _answers(self, run: list[Arrival]) -> list[Guess | Failure]:
+        answers: list[Guess | Failure] = []
+        if self.keyed is not None:
+            want, ask_of = self.keyed.want, self.task.ask
+            for one in run:
+                try:
+                    answers.append(ask_of(want(one.key, one.at, one.watermark))(one.x))
+                except Exception as error:
+                    answers.append(Failure(error))
+            return answers
+        ask = self._ask
+        for one in run:
+            try:
+                answers.append(ask(one.x))
+            except Exception as error:
+                answers.append(Failure(error))
+        return answers
+
+    def teach(self, run: list[Lesson]) -> list[Raised]:
+        """Judge each label's prediction first, then learn from it, on the features that were predicted on."""
+        started = self.clock()
+        raised: list[Raised] = []
+        index, accepts, judge, watch = self.index, self.task.accepts, self.scores.update, self.watch.update
+        for lesson in run:
+            entry, y = lesson.entry, lesson.y
+            guess = entry.guesses[index]
+            if guess is None or not accepts(y):
+                continue
+            if watch(judge(y, guess)):
+                raised.append(self.alarm(lesson.place))
+            try:
+                self._learn(entry, y)
+            except Exception as error:
+                raised.append((lesson.place, self, Failure(error)))
+        self.learn_seconds += self.clock() - started
+        return raised
+
+    def _learn(self, entry: Entry, y: Any) -> None:
+        if self.keyed is None:
+            self.model.learn_one(entry.x, y)
+            return
+        model = self.keyed.find(entry.key)
+        if model is not None:
+            model.learn_one(entry.x, y)
+
+    def alarm(self, place: int) -> Raised:
+        """Tell of a drift, and do what the policy says."""
+        self.drifts += 1
+        before, after = self.watch.evidence
+        if self.config.drift.policy == "reset":
+            if self.keyed is None:
+                self.take(self.make())
+            else:
+                self.keyed.drop()
+        return place, self, (before, after, self.scores.n)
+
+    def baselines(self) -> dict[str, Scores]:
+        """Scores of baselines that are this model's own; most are the lane's."""
+        return {}
+
+    def desk(self) -> dict[str, Any]:
+        """Return all that is kept beside the model and the watch, as plain values."""
+        return {
+            "scores": self.scores.state(),
+            "predicted": self.predicted,
+            "drifts": self.drifts,
+            "baselines": {name: scores.state() for name, scores in self.baselines().items()},
+            "since": self.since,
+        }
+
+    def restore_desk(self, desk: dict[str, Any]) -> None:
+        """Take what another has kept."""
+        self.scores.restore(desk["scores"])
+        self.predicted, self.drifts, self.since = desk["predicted"], desk["drifts"], desk["since"]
+        for name, scores in self.baselines().items():
+            scores.restore(desk["baselines"][name])
+
+
+class EventSlot(Slot):
+    """A model that learns from the events themselves, each after its own answer: clusters, anomaly scores."""
+
+    def _answers(self, run: list[Arrival]) -> list[Guess | Failure]:
+        answers: list[Guess | Failure] = []
+        model, keyed, ask_of = self.model, self.keyed, self.task.ask
+        ask = ask_of(model) if keyed is None else None
+        for one in run:
+            try:
+                if keyed is not None:
+                    model = keyed.want(one.key, one.at, one.watermark)
+                    ask = ask_of(model)
+                assert ask is not None
+                guess = ask(one.x)
+                model.learn_one(one.x)
+            except Exception as error:
+                answers.append(Failure(error))
+            else:
+                answers.append(guess)
+        return answers
+
+    def _learn(self, entry: Entry, y: Any) -> None:
+        """Labels only judge."""
+
+
+class ForecastSlot(Slot):
+    """A forecaster for each key: an event's target teaches it, and the forecast from there on is its answer."""
+
+    def __init__(self, name: str, index: int, config: ModelConfig, lane: str, vault: Vault, clock: Clock):
+        self._voices = {"last_value": ForecastScores()}
+        if config.season:
+            self._voices["seasonal_naive"] = ForecastScores()
+        super().__init__(name, index, config, lane, vault, clock)
+
+    def make(self) -> Series:
+        """Build a new series."""
+        return Series(super().make(), self.config.horizon, self.config.season)
+
+    def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
+        """Take the target of each event; answer with what comes next."""
+        started = self.clock()
+        answers: list[Guess | Failure] = []
+        raised: list[Raised] = []
+        target, keyed, scores = self.config.target, self.keyed, self.scores
+        assert keyed is not None
+        assert isinstance(scores, ForecastScores)
+        for one in run:
+            series = keyed.want(one.key, one.at, one.watermark)
+            try:
+                y = one.x.get(target or "")
+                if not isinstance(y, float):
+                    raise ValueError(f"no number {target!r} among the features: nothing to forecast")
+                forecast, judged = series.step(y)
+                answers.append((forecast, None))
+            except Exception as error:
+                answers.append(Failure(error))
+                continue
+            for voice, said in judged.items():
+                board = scores if voice == "model" else self._voices[voice]
+                board.judge(said.next, said.errors, said.leads)
+            if "model" in judged and judged["model"].next is not None and self.watch.update(judged["model"].next):
+                raised.append(self.alarm(one.place))
+        self.predict_seconds += self.clock() - started
+        self.predicted += len(run)
+        return answers, raised
+
+    def teach(self, run: list[Lesson]) -> list[Raised]:
+        """A series needs no labels."""
+        return []
+
+    def baselines(self) -> dict[str, Scores]:
+        """The last value, and the value of a season ago where there is a season."""
+        return dict(self._voices)
+
+
+def slot_of(name: str, index: int, config: ModelConfig, lane: str, vault: Vault, clock: Clock) -> Slot:
+    """Make the slot that fits the model's task."""
+    task = TASKS[config.effective_task]
+    kind = ForecastSlot if task.name == "forecast" else Slot if task.waits else EventSlot
+    return kind(name, index, config, lane, vault, clock)

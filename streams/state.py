@@ -1,0 +1,95 @@
+"""A lane's state as sealed parts, and back; and its digests, by which two lanes are compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from driftline.models.digest import digest
+from driftline.streams.lane import Lane
+from driftline.streams.letters import Out
+
+Parts = dict[str, bytes]
+Touched = dict[str, dict[str, bytes | None]]
+Keys = dict[str, dict[str, bytes]]
+
+
+def freeze(lane: Lane) -> tuple[Parts, Touched]:
+    """Return the state as sealed parts, and of per-key models the keys touched since the last call.
+
+    The outbox so far goes with it and is empty afterwards.
+    """
+    vault, name = lane.vault, lane.name
+    desk = {
+        "offsets": lane.offsets,
+        "counts": dict(lane.counts),
+        "delays": lane.delays,
+        "delay_seconds": lane.delay_seconds,
+        "panels": {task: panel.state() for task, panel in lane.panels.items()},
+        "slots": {slot.name: slot.desk() for slot in lane.slots},
+        "outbox": [[out.topic, out.partition, out.key, out.value, out.id] for out in lane.outbox],
+    }
+    parts = {
+        "waiting": vault.seal(f"{name}/waiting", lane.waiting.state()),
+        "desk": vault.freeze(f"{name}/desk", desk),
+    }
+    keyed: Touched = {}
+    for slot in lane.slots:
+        parts[f"watch:{slot.name}"] = vault.freeze(f"{name}/watch:{slot.name}", slot.watch)
+        if slot.keyed is not None:
+            keyed[f"slot:{slot.name}"] = slot.keyed.touched()
+        else:
+            parts[f"slot:{slot.name}"] = vault.freeze(f"{name}/slot:{slot.name}", slot.model)
+    lane.outbox = []
+    return parts, keyed
+
+
+def restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str] = ()) -> None:
+    """Give a new lane a state that `freeze` returned; models named in `born` are not in it and begin here.
+
+    Raises `Unsound` or `Foreign`.
+    """
+    vault, name = lane.vault, lane.name
+    desk = vault.thaw(f"{name}/desk", parts["desk"])
+    for slot in lane.slots:
+        if slot.name in born:
+            slot.since = dict(desk["offsets"])
+            continue
+        slot.watch = vault.thaw(f"{name}/watch:{slot.name}", parts[f"watch:{slot.name}"])
+        slot.restore_desk(desk["slots"][slot.name])
+        if slot.keyed is not None:
+            slot.keyed.restore(keyed.get(f"slot:{slot.name}", {}))
+        else:
+            slot.take(vault.thaw(f"{name}/slot:{slot.name}", parts[f"slot:{slot.name}"], slot.make()))
+    lane.offsets = dict(desk["offsets"])
+    lane.counts = Counter(desk["counts"])
+    lane.delays, lane.delay_seconds = desk["delays"], desk["delay_seconds"]
+    for task, panel in lane.panels.items():
+        if task in desk["panels"]:
+            panel.restore(desk["panels"][task])
+    lane.outbox = [Out(*out) for out in desk["outbox"]]
+    lane.waiting.restore(vault.open(f"{name}/waiting", parts["waiting"]))
+    before, panels = list(desk["slots"]), list(desk["panels"])
+    order = [before.index(s.name) if s.name in before and s.name not in born else None for s in lane.slots]
+    bases = [panels.index(task) if task in panels else None for task in lane.panels]
+    if order != list(range(len(before))) or bases != list(range(len(panels))):
+        lane.waiting.remap(order, bases)
+
+
+def digests(lane: Lane) -> dict[str, str]:
+    """Name the state part by part: equal digests are equal states, to the last bit."""
+    counts = {name: n for name, n in sorted(lane.counts.items()) if name != "repeated"}
+    said = {
+        "offsets": digest(lane.offsets),
+        "waiting": digest(lane.waiting.state()),
+        "panels": digest({task: panel.state() for task, panel in lane.panels.items()}),
+        "counts": digest([counts, lane.delays, lane.delay_seconds]),
+    }
+    for slot in lane.slots:
+        kept = slot.model if slot.keyed is None else [(key, slot.keyed.peek(key)) for key in slot.keyed]
+        said[f"model:{slot.name}"] = digest(kept)
+        said[f"watch:{slot.name}"] = digest(slot.watch)
+        said[f"scores:{slot.name}"] = digest(
+            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "baselines")]
+        )
+    return said

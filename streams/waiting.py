@@ -1,0 +1,165 @@
+"""The waiting set: events that were predicted on, until their label comes; bounded by count and event time.
+
+Only events add and evict, in the order of their topic, so who waits does not depend on when labels were read. An
+event keeps its place after its label came (as a mark), which catches duplicate and conflicting labels.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from driftline.streams.config import Waiting
+from driftline.streams.scores import Guess
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """An event that waits: the very features that were predicted on, and every answer given."""
+
+    at: float
+    key: str
+    x: dict[str, Any]
+    guesses: list[Any]
+    """One for each model of the lane, or None where it gave none."""
+    bases: list[Any]
+    """One for each baseline of the lane."""
+
+
+Mark = bool | float | str | bytes
+Closed = tuple[float, Any]
+"""Event time and mark of an event whose label came."""
+
+
+class Early(msgspec.Struct, array_like=True):
+    """A label whose event has not been seen."""
+
+    offset: int
+    until: float
+    """Event time after which it is unknown."""
+    at: float
+    y: Any
+    key: str
+    value: bytes
+    """The message itself, for its dead letter."""
+
+
+def mark(y: Any) -> Mark:
+    """What is remembered of a label: itself, or for a set of labels a digest of those that are on.
+
+    >>> mark({"a": True, "b": False}) == mark({"a": True})
+    True
+    """
+    if isinstance(y, dict):
+        on = "\0".join(sorted(name for name, yes in y.items() if yes))
+        return blake2b(on.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    return y  # type: ignore[no-any-return]
+
+
+class WaitingSet:
+    """Events by id in the order of arrival, ids that expired unlabelled, and labels that came early."""
+
+    def __init__(self, bounds: Waiting):
+        self.bounds = bounds
+        self.entries: dict[str, Entry | Closed] = {}
+        self.order: deque[str] = deque()  # a dict finds its first key slowly once many before it were deleted
+        self.expired: OrderedDict[str, None] = OrderedDict()
+        self.early: OrderedDict[str, Early] = OrderedDict()
+        self.watermark = 0.0
+        """The highest event time seen."""
+        self.open = 0
+        """Entries without a label yet."""
+        self._first = 0.0
+
+    def add(self, name: str, entry: Entry, labelled: bool = True) -> None:
+        """Let an event wait; evict what is too old or too much. Where no label is taken, only its id is kept."""
+        entries, bounds = self.entries, self.bounds
+        if not entries:
+            self._first = entry.at
+        if labelled:
+            entries[name] = entry
+            self.open += 1
+        else:
+            entries[name] = (entry.at, None)
+        self.order.append(name)
+        if entry.at > self.watermark:
+            self.watermark = entry.at
+        if self._first < self.watermark - bounds.max_age_seconds or len(entries) > bounds.max_count:
+            self._evict()
+
+    def _evict(self) -> None:
+        entries, bounds = self.entries, self.bounds
+        before = self.watermark - bounds.max_age_seconds
+        while entries:
+            name = self.order[0]
+            oldest = entries[name]
+            self._first = oldest.at if isinstance(oldest, Entry) else oldest[0]
+            if self._first >= before and len(entries) <= bounds.max_count:
+                return
+            del entries[self.order.popleft()]
+            if isinstance(oldest, Entry):
+                self.open -= 1
+                self.expired[name] = None
+                if len(self.expired) > bounds.max_count:
+                    self.expired.popitem(last=False)
+
+    def close(self, name: str, entry: Entry, y: Any) -> None:
+        """Remember that an event has its label."""
+        self.entries[name] = (entry.at, mark(y))
+        self.open -= 1
+
+    def hold(self, name: str, label: Early) -> list[tuple[str, Early]]:
+        """Keep an early label; return those that are given up for it."""
+        self.early[name] = label
+        given_up = []
+        if len(self.early) > self.bounds.early_max_count:
+            given_up.append(self.early.popitem(last=False))
+        return given_up
+
+    def overdue(self) -> list[tuple[str, Early]]:
+        """Take out the early labels whose event can no longer be expected."""
+        given_up = []
+        while self.early:
+            oldest = next(iter(self.early))
+            if self.early[oldest].until >= self.watermark:
+                break
+            given_up.append(self.early.popitem(last=False))
+        return given_up
+
+    def state(self) -> bytes:
+        """Return everything, as MessagePack."""
+        return _encode(
+            [
+                [(name, self.entries[name]) for name in self.order],
+                list(self.expired),
+                list(self.early.items()),
+                self.watermark,
+            ]
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take what another has kept."""
+        entries, expired, early, self.watermark = _decode(state)
+        self.entries = {
+            name: Entry(*kept) if len(kept) == len(Entry.__struct_fields__) else tuple(kept) for name, kept in entries
+        }
+        self.order = deque(self.entries)
+        self.expired = OrderedDict.fromkeys(expired)
+        self.early = OrderedDict((name, Early(*kept)) for name, kept in early)
+        self.open = sum(isinstance(kept, Entry) for kept in self.entries.values())
+        self._first = 0.0  # the next event looks again
+
+    def remap(self, order: list[int | None], bases: list[int | None]) -> None:
+        """Follow a change of the lane's models: the new place i had the old place `order[i]`, or none."""
+        for kept in self.entries.values():
+            if isinstance(kept, Entry):
+                kept.guesses = [None if old is None else kept.guesses[old] for old in order]
+                kept.bases = [None if old is None else kept.bases[old] for old in bases]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+__all__ = ["Closed", "Early", "Entry", "Guess", "WaitingSet", "mark"]
