@@ -72,9 +72,10 @@ def redis_url(redis_server: RedisServer) -> str:
     return redis_server.url
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: what comes after its `yield` comes last
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
     """Say on what the integration tests ran; loudly, if they had to do without the real Kafka."""
+    yield
     servers = config.stash[SERVERS]
     brokers = {servers[name] for name in ("broker", "kafka") if name in servers}
     used = [*sorted(brokers), *([servers["redis"]] if "redis" in servers else [])]

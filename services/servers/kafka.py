@@ -97,8 +97,9 @@ class KafkaServer(Broker):
 
     def prepare(self) -> None:
         """Fetch the jars, write the configuration, and format the storage if it is new."""
-        super().prepare()
+        java()  # asked first: without it, there is no use in fetching anything
         fetch_jars()
+        super().prepare()
         self._properties.write_text(
             PROPERTIES.format(host=HOST, port=self.port, controller=self._controller_port, data=self.data / "topics"),
             encoding="utf-8",

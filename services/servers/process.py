@@ -20,10 +20,9 @@ import socket
 import subprocess
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -112,7 +111,7 @@ class Child:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = _spawn(self.command, log.fileno(), {**os.environ, **self.env})
-        _children.add(self)
+        atexit.register(self._stop_at_exit)
         try:
             Retrying(
                 stop=stop_after_delay(timeout_seconds),
@@ -135,16 +134,20 @@ class Child:
         assert self._process is not None
         self._process.terminate()
         self._process.send_signal(signal.SIGCONT)  # one that a test has suspended could not hear the SIGTERM
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
 
     def kill(self) -> None:
         """End the process at once (SIGKILL), as a crash would."""
         if self._process is not None:
             self._process.kill()  # does nothing if it has ended: a process id that came back is never hit
             self._process.wait()
+        atexit.unregister(self._stop_at_exit)
+
+    def _stop_at_exit(self) -> None:
+        if self._owner == os.getpid():  # a forked copy of us must not stop our servers
+            self.stop()
 
     def _alive_and(self, answers: Callable[[], bool]) -> bool:
         ready = answers()
@@ -173,20 +176,20 @@ def free_ports(count: int) -> list[int]:
     """
     ports: list[int] = []
     with ExitStack() as held, _ports_lock:
-        for _ in range(10_000):
-            if len(ports) == count:
-                return ports
+        for _ in range(1_000 + 10 * count):
             # Not from `random`: under a fixed seed, two test runs side by side would choose the same ports.
             port = _LOWEST_PORT + secrets.randbelow(_outgoing_ports_start() - _LOWEST_PORT)
-            if port in _given_ports or port in ports:
+            if port in _given_ports:
                 continue
             sock = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             try:
                 sock.bind((HOST, port))
             except OSError:
                 continue
-            ports.append(port)
             _given_ports.add(port)
+            ports.append(port)
+            if len(ports) == count:
+                return ports
     raise ServerUnavailable(f"no {count} free ports on {HOST}")
 
 
@@ -256,13 +259,3 @@ def _spawner(_pid: int) -> "queue.SimpleQueue[_Job]":
 
     threading.Thread(target=work, name="driftline-servers", daemon=True).start()
     return jobs
-
-
-_children: "weakref.WeakSet[Child]" = weakref.WeakSet()
-
-
-@atexit.register
-def _stop_all() -> None:
-    for child in list(_children):
-        if child._owner == os.getpid():  # a forked copy of us must not stop our servers
-            child.stop()
