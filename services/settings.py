@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from driftline.services.settings_errors import (
@@ -63,12 +63,31 @@ _FIXED = ("enable.auto.commit", "auto.offset.reset", "enable.auto.offset.store",
 """Options of the Kafka client that the guarantees rest on."""
 
 
+def _option(name: str) -> str:
+    if name in _OURS:
+        raise ValueError(f"is set by the field kafka.{_OURS[name]}")
+    if name in _FIXED:
+        raise ValueError("cannot be set: that nothing is lost rests on it")
+    return name
+
+
+def _plain(value: Any) -> str:
+    """Write a value as librdkafka reads it."""
+    if isinstance(value, dict):
+        raise ValueError('a name with dots needs quotes: "security.protocol" = "SASL_SSL"')
+    if not isinstance(value, str | int | float):
+        raise ValueError("must be a string, a number or a boolean")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class Kafka(Part):
     """The brokers, and how the streams process shares the partitions."""
 
     brokers: str = ""
     """`host:port`, several with commas; empty: none configured, `driftline up` starts its own."""
-    client: dict[str, str] = Field(default_factory=dict)
+    client: dict[Annotated[str, AfterValidator(_option)], Annotated[str, BeforeValidator(_plain)]] = Field(
+        default_factory=dict
+    )
     """More options of librdkafka, such as `"security.protocol" = "SASL_SSL"`."""
     assignment: Literal["group", "all"] = "group"
     """`group`: processes share the partitions; `all`: this one process takes them all, without joining a group."""
@@ -86,23 +105,8 @@ class Kafka(Part):
     def _host_and_port(cls, brokers: str) -> str:
         for broker in filter(None, brokers.split(",")):
             if not re.fullmatch(r"\s*([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}\s*", broker):
-                raise ValueError(f"must be host:port, several with commas, not {broker!r}")
+                raise ValueError("must be host:port, several with commas")
         return brokers
-
-    @field_validator("client", mode="before")
-    @classmethod
-    def _client(cls, client: Any) -> Any:
-        if not isinstance(client, dict):
-            return client
-        for option, value in client.items():
-            if option in _OURS:
-                raise ValueError(f"{option} is the field kafka.{_OURS[option]}")
-            if option in _FIXED:
-                raise ValueError(f"{option} cannot be set: that nothing is lost rests on it")
-            if not isinstance(value, str | int | float):
-                raise ValueError(f"{option} must be a string, a number or a boolean")
-        # librdkafka reads strings, and its booleans are lower-case.
-        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in client.items()}
 
 
 class Redis(Part):
@@ -233,9 +237,9 @@ def read(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     file = toml_file(path)
     variables = environment(environ, file.values, _KNOWN)
     layers = (Layer(arguments, {(): Origin("argument")}), variables, file)
+    told = _secret_in(file)
     values = merge(merge(file.values, variables.values), arguments)
 
-    told = [_told_secret(file)] if _has_secret(file) else []
     wrong: list[tuple[KeyPath, str]] = []
     # Beside pydantic's own check, because a name with an underscore in front is an argument of BaseSettings.
     for name in [name for name in values if name.startswith("_") or name == "self"]:
@@ -269,18 +273,16 @@ _KNOWN = [
 """The paths of the settings that do not depend on the user's names."""
 
 
-def _has_secret(file: Layer) -> bool:
+def _secret_in(file: Layer) -> list[Mistake]:
+    """Tell of a secret in the file, and take it away, so that nothing can show it."""
     section = file.values.get("secrets")
-    return isinstance(section, dict) and "snapshot_key" in section
-
-
-def _told_secret(file: Layer) -> Mistake:
-    at = ("secrets", "snapshot_key")
+    if not isinstance(section, dict) or section.pop("snapshot_key", None) is None:
+        return []
     message = (
         f"a secret does not belong in this file: set {SNAPSHOT_KEY}, "
         "or name a file that holds it in secrets.snapshot_key_file"
     )
-    return _placed(at, message, (file,))
+    return [_placed(("secrets", "snapshot_key"), message, (file,))]
 
 
 def _found(environ: Mapping[str, str]) -> Path:

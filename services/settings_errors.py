@@ -7,6 +7,7 @@ ValueError
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,11 +19,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from driftline.services.toml_lines import KeyPath
-from driftline.streams.config import ALARM_TOPIC, TOPIC, ModelConfig
+from driftline.streams.config import ALARM_TOPIC, TOPIC, Drift, ModelConfig
+from driftline.streams.drift import Watch
 from driftline.streams.registry import MODELS, build, class_of
 
-SECRET = re.compile(r"password|passphrase|secret|token|credential|api_?key|snapshot_key$|ssl\.key|jaas|://[^/]*@", re.I)
-"""What must not be shown: names of options that hold secrets, and addresses that carry a password."""
+MASK = "**********"
+_SECRET_NAME = re.compile(
+    r"password|passphrase|secret(?!s$)|token(?!i)|credential|api_?key|snapshot_key$|ssl\.key|jaas", re.I
+)
+_SECRET_PART = re.compile(r"(?<=://).*(?=@)|(?<=[?&]password=)[^&]*")
+"""The login in an address, and where the Redis client also takes a password."""
 
 _WORDS = {
     TOPIC: "must be 1 to 200 letters, digits, dots, dashes or underscores",
@@ -107,28 +113,27 @@ def _message(root: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
     if kind == "value_error":
         message = str(context["error"])
         return message + (_class_hint(str(detail["input"])) if path[-1:] == ("class",) else "")
-    message = detail["msg"]
-    if kind == "literal_error":
-        message += f"; did you mean '{close}'?" if (close := _close(str(detail["input"]), _quoted(message))) else ""
-    elif kind == "string_pattern_mismatch":
+    value, message = detail["input"], re.sub(r"^\w+ should", "must", detail["msg"])
+    if kind == "string_pattern_mismatch":
         message = _WORDS.get(context["pattern"], message)
-    message = re.sub(r"^(Input|String|Value|List|Dictionary) should", "must", message)
-    if isinstance(detail["input"], str | int | float) and not hidden(path, detail["input"]):
-        message += f", not {detail['input']!r}"
+    if kind == "too_short" and not isinstance(value, dict | list):
+        message = f"must have at least {context['min_length']} characters"
+    if isinstance(value, str | int | float):
+        message += f", not {masked(path, value)!r}"
+    if kind == "literal_error" and (close := _close(str(value), re.findall(r"'([^']*)'", detail["msg"]))):
+        message += f"; did you mean '{close}'?"
     return message
 
 
-def hidden(path: KeyPath, value: object) -> bool:
-    """Return whether a value must not be shown, by the names on its path or by its own form.
+def masked(path: KeyPath, value: Any) -> Any:
+    """Hide a value that must not be shown, by the names on its path, or the password in an address.
 
-    >>> hidden(("kafka", "client", "sasl.password"), "x"), hidden(("redis", "url"), "redis://:x@host"), hidden((), "x")
-    (True, True, False)
+    >>> masked(("kafka", "client", "sasl.password"), "x"), masked(("redis", "url"), "redis://:x@host:6379")
+    ('**********', 'redis://**********@host:6379')
     """
-    return any(SECRET.search(str(text)) is not None for text in (*path, value))
-
-
-def _quoted(message: str) -> list[str]:
-    return re.findall(r"'([^']*)'", message)
+    if value is not None and any(_SECRET_NAME.search(str(part)) for part in path):
+        return MASK
+    return _SECRET_PART.sub(MASK, value) if isinstance(value, str) else value
 
 
 def _close(name: str, names: Iterable[str]) -> str | None:
@@ -196,6 +201,7 @@ def model_mistakes(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for stream, raw in _tables(values.get("streams")):
         for name, model in _tables(raw.get("models")):
             cls, parameters = model.get("class"), model.get("parameters", {})
+            yield from _unwatched(("streams", stream, "models", name, "drift"), model.get("drift"))
             if not isinstance(cls, str) or not isinstance(parameters, dict):
                 continue  # told by the field's own check
             if cls in MODELS and MODELS[cls].heavy:
@@ -216,7 +222,24 @@ def _unmade(path: KeyPath, cls: str, parameters: dict[str, Any]) -> Iterator[tup
         build(cls, parameters)
     except Exception as error:  # a class of the user's choice may raise what it likes on what it is given
         said = str(error) or type(error).__name__
-        yield path, f"cannot make the model: {said if said.startswith(cls) else f'{cls}: {said}'}"
+        message = f"cannot make the model: {said if said.startswith(cls) else f'{cls}: {said}'}"
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", said)
+        if unknown and unknown[1] in parameters:
+            names = list(inspect.signature(class_of(cls)).parameters)
+            hint = f"did you mean {close}? " if (close := _close(unknown[1], names)) else ""
+            path, message = (*path, unknown[1]), f"unknown parameter of {cls}; {hint}allowed: {', '.join(names)}"
+        yield path, message
+
+
+def _unwatched(path: KeyPath, raw: Any) -> Iterator[tuple[KeyPath, str]]:
+    try:
+        config = Drift.model_validate(raw or {})
+    except ValidationError:
+        return  # told by the fields' own checks
+    try:
+        Watch(config)
+    except (TypeError, ValueError) as error:
+        yield (*path, "parameters"), f"cannot make the detector: {config.detector}: {error}"
 
 
 def _unmade_below(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from driftline.services.settings_errors import ConfigError, Mistake
-from driftline.services.toml_lines import KeyPath, lines
+from driftline.services.toml_lines import KeyPath, lines, nearest
 
 PREFIX = "DRIFTLINE_"
 CONFIG = "DRIFTLINE_CONFIG"
@@ -52,9 +52,8 @@ class Layer:
 
     def origin(self, path: KeyPath) -> Origin:
         """Return the origin of a path, or of the nearest that encloses it, or of the first thing below it."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.said:
-                return self.said[path[:end]]
+        if (said := nearest(self.said, path)) is not None:
+            return said
         return next(origin for at, origin in self.said.items() if at[: len(path)] == path)
 
 
@@ -102,7 +101,7 @@ def toml_file(path: Path) -> Layer:
     """
     name = shown(path)
     try:
-        text = path.read_bytes().decode().replace("\r\n", "\n")
+        text = path.read_bytes().decode("utf-8-sig")
         values = tomllib.loads(text)
     except OSError as error:
         raise ConfigError([Mistake(name, None, "", f"cannot be read: {error.strerror}")]) from None

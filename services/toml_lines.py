@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from typing import TypeVar
 
 KeyPath = tuple[str | int, ...]
 """Where a value is: keys, and indices in arrays."""
+T = TypeVar("T")
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -23,7 +25,7 @@ _STRING = re.compile(
     r'|"(?:[^"\\\n]|\\.)*"'
     r"|'[^'\n]*'"
 )
-_SCALAR = re.compile(r"[^,\]}\s#]+(?: [0-9:.]+)?")  # a date and its time may stand apart
+_SCALAR = re.compile(r"[^,\]}\s#]+(?: \d\d:[^,\]}\s#]+)?")  # a date and its time may stand apart
 
 
 def lines(text: str) -> dict[KeyPath, int]:
@@ -37,15 +39,14 @@ def lines(text: str) -> dict[KeyPath, int]:
     return _Walk(text).found
 
 
-def line_of(found: Mapping[KeyPath, int], path: KeyPath) -> int:
-    """Return the line of a path, or of the nearest that encloses it.
+def nearest(found: Mapping[KeyPath, T], path: KeyPath) -> T | None:
+    """Return what is found for a path, or for the nearest that encloses it; None if nothing does.
 
-    >>> line_of({(): 1, ("a",): 7}, ("a", "missing"))
+    >>> nearest({(): 1, ("a",): 7}, ("a", "missing"))
     7
     """
-    while path not in found:
-        path = path[:-1]
-    return found[path]
+    ends = range(len(path), -1, -1)
+    return next((found[path[:end]] for end in ends if path[:end] in found), None)
 
 
 class _Walk:
