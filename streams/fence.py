@@ -12,7 +12,7 @@ from bisect import bisect_right
 from typing import Any
 
 from driftline.streams import events
-from driftline.streams.wire import Decoder, Rejected
+from driftline.streams.wire import Decoder, Fence, Prediction, Rejected
 
 MAX_RANGES = 10_000
 """Ranges of offsets that are remembered for one model and event partition; see `Offsets`."""
@@ -79,7 +79,7 @@ class FenceFilter:
 
     Examples
     --------
-    >>> from driftline.streams.wire import Prediction, encode
+    >>> from driftline.streams.wire import encode
     >>> def made(gen, offset):
     ...     return encode(Prediction(id=f"m/t/0/{offset}", model="m", of="e", key="k", at=0.0, y=True, seen={},
     ...                              gen=gen, version="v"))
@@ -118,8 +118,9 @@ class FenceFilter:
             return None
         self._next[partition] = offset + 1
         record = decode(value)
-        if isinstance(record, FENCE.shape):
-            self.raise_floor(partition, record.fence)
+        gen = fence_of(record)
+        if gen is not None:
+            self.raise_floor(partition, gen)
             return None
         source, event_offset = _split(record.id)
         if record.gen < self.floors.get(partition, 0):
@@ -135,8 +136,17 @@ class FenceFilter:
         self.floors[partition] = max(gen, self.floors.get(partition, 0))
 
 
-PREDICTION = Decoder(events.Prediction)
-FENCE = Decoder(events.Fence)
+PREDICTION = Decoder(events.Prediction, Prediction)
+FENCE = Decoder(events.Fence, Fence)
+
+
+def fence_of(record: Any) -> int | None:
+    """Return the `gen` of a fence, or None for a prediction.
+
+    >>> fence_of(Fence(fence=3))
+    3
+    """
+    return record.fence if isinstance(record, Fence) else None  # type: ignore[attr-defined]
 
 
 def decode(value: bytes | None) -> Any:
