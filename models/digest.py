@@ -19,6 +19,7 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
+from river.proba.base import Distribution
 
 Part: TypeAlias = bytes | int
 """Bytes that stand for themselves, or the number of an object."""
@@ -29,6 +30,9 @@ def digest(obj: object) -> str:
 
     Dictionaries count in their order, for sums of floats depend on it; sets and the attributes of an object do not.
     Floats count by their bits, functions and classes by their qualified name.
+
+    One thing is left out: River's distributions (each leaf of its trees has one per feature and class) carry a random
+    generator seeded by the operating system, which only `sample` uses. It is noise, and differs in every process.
 
     Raises
     ------
@@ -182,6 +186,8 @@ class _Walk:
         parts = [b"object:", part(maker), *self.counted(arguments)]
         # A state is one dictionary of attributes, or (attributes, slots). Their order is an accident of history.
         halves = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+        if isinstance(obj, Distribution) and obj.seed is None:
+            halves = ({key: value for key, value in state.items() if key != "_rng"},)
         if state is not None and all(half is None or _is_attributes(half) for half in halves):
             for half in halves:
                 parts.append(b"attributes%d:" % len(half or ()))
