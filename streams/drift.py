@@ -30,7 +30,7 @@ class Watch:
         parameters = dict(config.parameters)
         if config.detector == "kswin":
             parameters.setdefault("seed", 7)
-        self.name = config.detector
+        self.config = config
         self.detector: Any = None if config.detector == "none" else DETECTORS[config.detector](**parameters)
         self.count = 0
         self.total = 0.0

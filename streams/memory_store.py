@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from driftline.streams.failpoint import hit
 from driftline.streams.state import Keys
 from driftline.streams.store import KEPT, Broken, Refused, Snapshot
 from driftline.streams.vault import Unsound
@@ -103,6 +104,7 @@ class MemorySession:
 
     def checkpoint(self, snapshot: Snapshot) -> None:
         """Write a generation."""
+        hit("state.ahead")
         kept = self._mine()
         whole: Keys = {}
         before = kept.kept[-1].keyed if kept.kept else {}

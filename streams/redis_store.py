@@ -24,6 +24,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from driftline.streams.failpoint import hit
 from driftline.streams.state import Keys
 from driftline.streams.store import KEPT, Broken, Refused, Snapshot, Unavailable
 from driftline.streams.vault import Unsound
@@ -266,6 +267,7 @@ class RedisSession:
                 self._link.many(ahead)
             except ResponseError as error:
                 raise Unavailable(f"Redis cannot write: {error}") from error
+        hit("state.ahead")
         entry = {"serial": snapshot.serial, "tag": tag, "parts": parts, "keyed": keyed}
         every = [*self._kept, entry]
         gone, kept = every[:-KEPT], every[-KEPT:]

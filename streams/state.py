@@ -8,6 +8,7 @@ from collections.abc import Collection
 from driftline.models.digest import digest
 from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
+from driftline.streams.slots import Slot
 
 Parts = dict[str, bytes]
 Touched = dict[str, dict[str, bytes | None]]
@@ -37,7 +38,7 @@ def freeze(lane: Lane) -> tuple[Parts, Touched]:
     for slot in lane.slots:
         parts[f"watch:{slot.name}"] = vault.freeze(f"{name}/watch:{slot.name}", slot.watch)
         if slot.keyed is not None:
-            keyed[f"slot:{slot.name}"] = slot.keyed.touched()
+            keyed[family(slot)] = slot.keyed.touched()
         else:
             parts[f"slot:{slot.name}"] = vault.freeze(f"{name}/slot:{slot.name}", slot.model)
     lane.outbox = []
@@ -55,10 +56,12 @@ def restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str] = ()) -
         if slot.name in born:
             slot.since = dict(desk["offsets"])
             continue
-        slot.watch = vault.thaw(f"{name}/watch:{slot.name}", parts[f"watch:{slot.name}"])
+        watch = vault.thaw(f"{name}/watch:{slot.name}", parts[f"watch:{slot.name}"])
+        if watch.config == slot.config.drift:  # another detector begins anew
+            slot.watch = watch
         slot.restore_desk(desk["slots"][slot.name])
         if slot.keyed is not None:
-            slot.keyed.restore(keyed.get(f"slot:{slot.name}", {}))
+            slot.keyed.restore(keyed.get(family(slot), {}))
         else:
             slot.take(vault.thaw(f"{name}/slot:{slot.name}", parts[f"slot:{slot.name}"], slot.make()))
     lane.offsets = dict(desk["offsets"])
@@ -74,6 +77,11 @@ def restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str] = ()) -
     bases = [panels.index(task) if task in panels else None for task in lane.panels]
     if order != list(range(len(before))) or bases != list(range(len(panels))):
         lane.waiting.remap(order, bases)
+
+
+def family(slot: Slot) -> str:
+    """The part that holds a per-key model: another version never meets the keys of this one."""
+    return f"slot:{slot.name}@{slot.version}"
 
 
 def digests(lane: Lane) -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import Any
 from driftline.models.base import Stateful
 from driftline.models.snapshot import SnapshotError, pack, unpack
 
-_SEAL = 32
+SEAL = 32
+"""Bytes of the seal in front of a payload."""
 _ARRAYS, _PICKLE = b"A", b"P"
 
 
@@ -51,8 +52,8 @@ class Vault:
 
     def open(self, place: str, sealed: bytes) -> bytes:
         """Return the payload, or raise `Unsound`."""
-        payload = sealed[_SEAL:]
-        if not hmac.compare_digest(sealed[:_SEAL], self._mac(place, payload)):
+        payload = sealed[SEAL:]
+        if not hmac.compare_digest(sealed[:SEAL], self._mac(place, payload)):
             raise Unsound(f"{place}: the seal does not fit")
         return payload
 
