@@ -112,9 +112,10 @@ def read(snapshot: Snapshot, name: str, vault: Vault) -> Header:
     for library in LIBRARIES:
         then, now = header.libraries.get(library, "?"), version(library)
         if then.split(".")[:2] != now.split(".")[:2]:
+            wanted = ".".join(then.split(".")[:2])
             raise Foreign(
                 f"{name}: generation {snapshot.serial} was made with {library} {then}, here is {now}: install "
-                f"{library} {'.'.join(then.split('.')[:2])}.x again, or rebuild the lane from the log (recovery.on_unreadable)"
+                f"{library} {wanted}.x again, or rebuild the lane from the log (recovery.on_unreadable)"
             )
     for part, said in header.parts.items():
         if checksum(snapshot.parts.get(part, b"")) != said:

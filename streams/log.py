@@ -12,9 +12,7 @@ Delivered = Callable[[int | None, str | None], None]
 class Log(Protocol):
     """One producer, and readings beside the consumer."""
 
-    def send(
-        self, topic: str, partition: int | None, key: str, value: bytes, delivered: Delivered | None = None
-    ) -> None:
+    def send(self, topic: str, partition: int | None, key: str, value: bytes, told: Delivered | None = None) -> None:
         """Queue a message; `told` is called later, at the latest within `flush`."""
 
     def append(self, topic: str, partition: int, value: bytes) -> int:
@@ -62,9 +60,7 @@ class MemoryProducer:
         self._log = log
         self.queue: list[tuple[str, int, bytes, Delivered | None]] = []
 
-    def send(
-        self, topic: str, partition: int | None, key: str, value: bytes, delivered: Delivered | None = None
-    ) -> None:
+    def send(self, topic: str, partition: int | None, key: str, value: bytes, told: Delivered | None = None) -> None:
         """Queue a message; no partition means the first."""
         self.queue.append((topic, partition or 0, value, told))
 

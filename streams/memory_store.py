@@ -116,6 +116,10 @@ class MemorySession:
         self.serials = [kept.serial for kept in kept.kept]
         self._store.wrote(self._lane)
 
+    def check(self) -> None:
+        """Raises where the lane is no longer this session's."""
+        self._mine()
+
     def close(self) -> None:
         """Nothing is open."""
 

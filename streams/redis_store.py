@@ -292,8 +292,9 @@ class RedisSession:
         commands: list[list[Any]] = [["HDEL", self._key, f"head:{tag}", *fields]]
         return [*commands, ["DEL", *keys]] if keys else commands
 
-    def _fenced(self, commands: list[list[Any]], kept: list[dict[str, Any]], last: str) -> None:
-        commands.append(["HSET", self._key, "kept", json.dumps(kept, separators=(",", ":")), "last", last])
+    def _fenced(self, commands: list[list[Any]], kept: list[dict[str, Any]], last: str | None) -> None:
+        if last is not None:
+            commands.append(["HSET", self._key, "kept", json.dumps(kept, separators=(",", ":")), "last", last])
         keys = sorted({str(command[1]) for command in commands} - {self._key})
         flat = [word for command in commands for word in (len(command), *command)]
         try:
@@ -307,7 +308,12 @@ class RedisSession:
             raise Refused(f"{self._lane} is not as this session left it")
         if said != b"ok":
             raise Refused(f"{self._lane}: what was written ahead is gone")
-        self._last, self._kept = last.encode(), kept
+        if last is not None:
+            self._last, self._kept = last.encode(), kept
+
+    def check(self) -> None:
+        """Raises `Refused` or `Broken` where the lane is no longer this session's, or Redis has lost writes."""
+        self._fenced([], self._kept, None)
 
     def close(self) -> None:
         """End the connection."""

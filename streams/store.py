@@ -67,6 +67,9 @@ class Session(Protocol):
     def checkpoint(self, snapshot: Snapshot) -> None:
         """Write a generation: all of it or nothing. Raises `Refused` or `Broken`."""
 
+    def check(self) -> None:
+        """Raises `Refused` or `Broken` where the lane is no longer this session's, or the store has lost writes."""
+
     def close(self) -> None:
         """Let go of the connection."""
 

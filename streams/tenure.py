@@ -299,6 +299,7 @@ class Tenure:
             raise Broken(f"{self.lane.name} is not held")
         self._check()
         if not self.since:
+            self.session.check()  # an idle owner must notice too that it was replaced, or that Redis lost writes
             return False
         # Step 1: every output of the events in it is acknowledged.
         self._log.flush()

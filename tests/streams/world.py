@@ -1,0 +1,265 @@
+"""A world of owners, zombies and faults around the real lane, tenure, vault and store twin.
+
+The faults are those of the random model of the recovery rules: an owner is killed with part of its queue written, or
+pauses and wakes as a zombie; the store loses its last writes and all connections; snapshots are damaged. At the end a
+reader that keeps the fence rule must find every prediction, with one value each, all on one sequential order, and the
+stored state must be that order's end.
+"""
+
+from __future__ import annotations
+
+import random
+
+from driftline.streams.config import StreamConfig
+from driftline.streams.fence import FenceFilter
+from driftline.streams.lane import Lane, Message
+from driftline.streams.log import MemoryLog
+from driftline.streams.memory_store import MemoryStore
+from driftline.streams.state import digests, restore
+from driftline.streams.store import Lost, Snapshot
+from driftline.streams.tenure import Recovery, Tenure
+from driftline.streams.vault import Vault
+from driftline.streams.wire import encode
+
+COUNT = 14
+VAULT = Vault(b"0123456789abcdef")
+CONFIG = StreamConfig.model_validate(
+    {
+        "kind": "sensor",
+        "topic": "s",
+        "waiting": {"early_max_age_seconds": 1_000},
+        "models": {
+            "whole": {"class": "river.linear_model:LogisticRegression", "parameters": {"l2": 0.1}},
+            "each": {
+                "class": "river.linear_model:LogisticRegression",
+                "per": "key",
+                "drift": {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}},
+            },
+        },
+    }
+)
+
+
+def event(i: int) -> Message:
+    """The i-th event; every fifth is poison."""
+    body = {"id": f"e{i}", "at": 1e9 + i, "sensor": f"k{i % 3}", "x": {"a": float(i % 4), "b": 1.0 / (i + 1)}}
+    return Message("s", i, f"k{i % 3}".encode(), b"{poison" if i % 5 == 4 else encode(body))
+
+
+def label(i: int) -> Message:
+    """The label of the i-th event."""
+    body = {"of": f"e{i}", "at": 1e9 + i + 0.5, "y": i % 2 == 0}
+    return Message("s.labels", i, f"k{i % 3}".encode(), encode(body))
+
+
+EVENTS = [event(i) for i in range(COUNT)]
+LABELS = [label(i) for i in range(COUNT)]
+GOOD = [i for i in range(COUNT) if i % 5 != 4]
+
+
+def lane() -> Lane:
+    """A lane as configured, without state."""
+    return Lane("s", 0, CONFIG, VAULT)
+
+
+class DamagingStore(MemoryStore):
+    """A store that damages some of what is written to it."""
+
+    def __init__(self, rng: random.Random, rate: float):
+        super().__init__()
+        self._rng = rng
+        self.rate = rate
+
+    def wrote(self, name: str) -> None:
+        """Damage the newest snapshot now and then, in a part, in the header, or by losing a part."""
+        kept = self.hash(name).kept
+        if kept and self._rng.random() < self.rate:
+            newest, parts = kept[-1], dict(kept[-1].parts)
+            part = self._rng.choice(sorted(parts))
+            how = self._rng.random()
+            head = newest.header
+            if how < 0.4:
+                parts[part] = parts[part][:-1] + bytes([parts[part][-1] ^ 1])
+            elif how < 0.7:
+                del parts[part]
+            else:
+                head = head[: self._rng.randrange(len(head))]
+            kept[-1] = Snapshot(newest.serial, head, parts, newest.keyed)
+        super().wrote(name)
+
+
+class Process:
+    """One owner: a tenure, a producer of its own, and how far it has polled."""
+
+    def __init__(self, world: World):
+        self.world = world
+        self.alive = True
+        self.producer = world.log.producer()
+        self.tenure: Tenure | None = None
+        self.polled: dict[str, int] = {}
+
+    def guarded(self, action) -> None:
+        """Do something; a lost lane is dropped with what it has not sent."""
+        try:
+            action()
+        except Lost:
+            if self.tenure is not None:
+                self.tenure.close()
+            self.tenure = None
+            self.producer.queue.clear()
+
+    def take(self) -> None:
+        """Acquire the lane."""
+        tenure = self.world.tenure(self.producer)
+        self.tenure = tenure
+        self.polled = tenure.take()
+
+    def poll(self) -> None:
+        """Handle a few messages that have come, of topics in any order."""
+        world, rng = self.world, self.world.rng
+        batch = []
+        for _ in range(rng.randint(1, 4)):
+            topic = rng.choice(("s", "s.labels"))
+            source, there = (EVENTS, world.events) if topic == "s" else (LABELS, world.labels)
+            at = self.polled[topic]
+            if at < there:
+                batch.append(source[at])
+                self.polled[topic] = at + 1
+        if batch:
+            self.tenure.offer(batch)
+
+
+class World:
+    """Everything, and the dice."""
+
+    def __init__(self, seed: int, damage: float = 0.0, make_tenure=None, steps: int = 400):
+        self.rng = random.Random(seed)
+        self.steps = steps
+        self.log = MemoryLog()
+        self.store = DamagingStore(self.rng, damage)
+        self.events = self.labels = 0
+        self.owner: Process | None = None
+        self.processes: list[Process] = []
+        self.tenure = make_tenure or (
+            lambda producer: Tenure(lane, self.store, producer, Recovery(on_unreadable="rebuild"))
+        )
+
+    def run(self) -> None:
+        """Let it happen."""
+        rng, last = self.rng, self.steps * 3 // 4
+        for step in range(self.steps):
+            if step == last:
+                self._grow(COUNT, COUNT)
+            elif self.events < COUNT and rng.random() < 0.2:
+                self._grow(self.events + 1, self.labels)
+            if self.labels < COUNT and rng.random() < 0.2:
+                self._grow(self.events, min(self.labels + 1, self.events + 1))
+            if self.owner is None or not self.owner.alive:
+                self.owner = Process(self)
+                self.processes.append(self.owner)
+            self._owner_acts(self.owner, rng.random(), quiet=step > last)
+            for zombie in self.processes:
+                if zombie is not self.owner and zombie.alive and zombie.tenure and rng.random() < 0.05:
+                    self._zombie_acts(zombie, rng.random())
+        self._finish()
+
+    def _grow(self, events: int, labels: int) -> None:
+        """Let the topics have so many messages."""
+        self.log.topic("s", 0).extend(message.value for message in EVENTS[self.events : events])
+        self.log.topic("s.labels", 0).extend(message.value for message in LABELS[self.labels : labels])
+        self.events, self.labels = max(self.events, events), max(self.labels, labels)
+
+    def _owner_acts(self, owner: Process, dice: float, quiet: bool) -> None:
+        if owner.tenure is None:
+            owner.guarded(owner.take)
+        elif not quiet and dice < 0.03:  # kill -9, with part of the queue written
+            owner.alive = False
+            if self.rng.random() < 0.5:
+                owner.producer.flush(self.rng.randint(0, len(owner.producer.queue)))
+            self.owner = None
+        elif not quiet and dice < 0.06:  # paused: it will wake as a zombie
+            self.owner = None
+        elif not quiet and dice < 0.08:
+            self.store.lose("driftline:s:0", self.rng.randint(1, 2))
+        elif dice < 0.25:
+            owner.producer.flush(self.rng.randint(0, len(owner.producer.queue)))
+        elif dice < 0.40:
+            owner.guarded(owner.tenure.checkpoint)
+        else:
+            owner.guarded(owner.poll)
+
+    def _zombie_acts(self, zombie: Process, dice: float) -> None:
+        if dice < 0.4:
+            zombie.producer.flush(self.rng.randint(0, len(zombie.producer.queue)))
+        elif dice < 0.7:
+            zombie.guarded(zombie.tenure.checkpoint)
+        else:
+            zombie.guarded(zombie.poll)
+
+    def _finish(self) -> None:
+        self.store.rate = 0.0
+        owner = Process(self)  # one more take-over: it must also heal a last snapshot that was damaged
+        for _ in range(8):
+            if owner.tenure is None:
+                owner.guarded(owner.take)
+            for _ in range(40):
+                if owner.tenure is not None:
+                    owner.guarded(owner.poll)
+            if owner.tenure is not None:
+                owner.guarded(owner.tenure.checkpoint)
+                owner.producer.flush()
+
+    def verdict(self) -> str | None:
+        """Return what is wrong, or None."""
+        believe = FenceFilter()
+        found = {}
+        values: dict[str, set] = {}
+        floor = 0
+        for offset, value in enumerate(self.log.topic("s.predictions", 0)):
+            record = believe.feed(0, offset, value)
+            if record is not None:
+                found[record.id] = record
+            from driftline.streams.fence import decode
+
+            raw = decode(value)
+            if hasattr(raw, "fence"):
+                floor = max(floor, raw.fence)
+            elif raw.gen >= floor:
+                values.setdefault(raw.id, set()).add((raw.y, raw.p, raw.version, tuple(raw.seen.items())))
+        twice = [id_ for id_, said in values.items() if len(said) > 1]
+        if twice:
+            return f"two values for {twice[0]}"
+        wanted = {f"{model}/s/0/{i}" for model in CONFIG.models for i in GOOD}
+        if set(found) != wanted:
+            return f"predictions lost: {sorted(wanted - set(found))}, too many: {sorted(set(found) - wanted)}"
+        oracle, labels = lane(), 0
+        for i in range(COUNT):
+            if i in GOOD:
+                seen = found[f"whole/s/0/{i}"].seen["s.labels"]
+                oracle.handle(LABELS[labels:seen])
+                labels = max(labels, seen)
+            for out in oracle.handle([EVENTS[i]]):
+                if out.topic == "s.predictions":
+                    said = decode(out.value)
+                    if (said.y, said.p, said.seen) != (found[said.id].y, found[said.id].p, found[said.id].seen):
+                        return f"{said.id} is not of the sequential order"
+        oracle.handle(LABELS[labels:])
+        kept = self.store.peek("driftline:s:0")[-1]
+        live = lane()
+        restore(live, kept.parts, kept.keyed)
+        theirs, ours = digests(live), digests(oracle)
+        wrong = [part for part in ours if ours[part] != theirs[part]]
+        if wrong:
+            return f"the final state differs in {wrong}"
+        letters = self.log.topic("s.dead", 0)
+        by_id: dict[str, set[bytes]] = {}
+        import json
+
+        for letter in letters:
+            by_id.setdefault(json.loads(letter)["id"], set()).add(letter)
+        poison = {f"s/0/{i}" for i in range(COUNT) if i not in GOOD}
+        if not poison <= set(by_id):
+            return f"dead letters lost: {sorted(poison - set(by_id))}"
+        if any(len(said) > 1 for id_, said in by_id.items() if id_ in poison):
+            return "two values for a dead letter"
+        return None
