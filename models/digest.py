@@ -129,7 +129,7 @@ class _Walk:
                 if len(distinct := set(fresh.values())) == kinds:
                     break
                 kinds = len(distinct)
-            whole = b"".join(sorted(distinct))
+            whole = _hash(b"".join(sorted(distinct)))
             for number in circle:
                 names[number] = b"@" + _hash(names[number] + whole)
         for number in circle:
