@@ -146,7 +146,7 @@ def fence_of(record: Any) -> int | None:
     >>> fence_of(Fence(fence=3))
     3
     """
-    return record.fence if isinstance(record, Fence) else None  # type: ignore[attr-defined]
+    return record.fence if isinstance(record, Fence) else None
 
 
 def decode(value: bytes | None) -> Any:
