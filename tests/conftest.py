@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from driftline.services.servers import Broker, KafkaServer, MeshServer, RedisServer, ServerUnavailable
-from driftline.services.servers.kafka import kafka_version
+from driftline.services.servers.kafka_jars import kafka_version
 
 SERVERS = pytest.StashKey[dict[str, str]]()
 """What the run used: `broker` and `redis`; and under `no kafka` why the real Kafka could not be had."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import compose
 import pytest
 
-from driftline.services.servers.kafka import kafka_version
+from driftline.services.servers.kafka_jars import kafka_version
 
 ROOT = Path(__file__).resolve().parent.parent
 # The program itself: the command of that name in the virtual environment is a wrapper that hides its exit status.

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from driftline.services.servers.broker import Broker
-from driftline.services.servers.kafka import KafkaServer, why_no_kafka
+from driftline.services.servers.kafka_jars import why_no_kafka
+from driftline.services.servers.kafka_server import KafkaServer
 from driftline.services.servers.mesh import MeshServer
 from driftline.services.servers.process import (
     ServerDied,

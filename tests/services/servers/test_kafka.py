@@ -103,6 +103,7 @@ def test_data_survive_a_crash_and_a_move_to_other_ports(tmp_path, kafka_server):
 @pytest.mark.slow
 def test_the_command_runs_until_it_is_told_to_end(tmp_path, kafka_server):
     command = [sys.executable, "-m", "driftline.services.servers.kafka", "--port", str(free_port())]
+    command[1:1] = ["-W", "error"]
     with subprocess.Popen([*command, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
