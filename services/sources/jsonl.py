@@ -78,12 +78,10 @@ class JsonLines:
                 if not line:
                     continue
                 try:
-                    record = self._record(line, keys)
+                    record = self._record(line, keys) if not self.raw else self._good_or_bad(line, keys, at)
                 except (ValueError, RecursionError) as error:
-                    if not self.raw:
-                        said = clip(_said(error))
-                        raise SourceError(f"{self.path}, line {number}: {said}; --raw publishes it as it is") from None
-                    record = self._as_it_is(line, at)
+                    hint = "" if self.raw else "; --raw publishes it as it is"
+                    raise SourceError(f"{self.path}, line {number}: {clip(_said(error))}{hint}") from None
                 at = max(at, record.at)
                 yield record
 
@@ -144,6 +142,12 @@ class JsonLines:
 
     def _model(self, name: str, role: Role) -> type[Message]:
         return LabelEvent if role == "label" else KINDS[self.streams[name].kind]
+
+    def _good_or_bad(self, line: bytes, keys: dict[tuple[str, str], str], at: float) -> Record:
+        try:
+            return self._record(line, keys)
+        except (ValueError, RecursionError):
+            return self._as_it_is(line, at)
 
     def _as_it_is(self, line: bytes, at: float) -> Record:
         """Make a record of a bad line; what can be read of it (topic, key, entity) is kept."""
