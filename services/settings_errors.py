@@ -118,8 +118,8 @@ def _message(root: type[BaseModel], detail: ErrorDetails, path: KeyPath) -> str:
         message = _WORDS.get(context["pattern"], message)
     if kind == "too_short" and not isinstance(value, dict | list):
         message = f"must have at least {context['min_length']} characters"
-    if isinstance(value, str | int | float):
-        message += f", not {masked(path, value)!r}"
+    if isinstance(value, str | int | float) and (said := masked(path, value)) != MASK:
+        message += f", not {said!r}"
     if kind == "literal_error" and (close := _close(str(value), re.findall(r"'([^']*)'", detail["msg"]))):
         message += f"; did you mean '{close}'?"
     return message

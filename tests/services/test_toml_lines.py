@@ -120,7 +120,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), m
     ["a", "b", "a.b", "[x]", "#", "=", "'", '"', "\\", "1", "true", " "]
 )
 SPACE = st.sampled_from(["", " ", "\t "])
-COMMENT = st.sampled_from(["", "", " # [c] = {", " #'\"\"\""])
+COMMENT = st.sampled_from(["", "", " # [c] = {", ' #\'"""'])
 
 
 def quoted(draw: st.DrawFn, name: str) -> str:
@@ -173,7 +173,15 @@ class Writer:
         if kind == "scalar":
             self.text += self.draw(st.sampled_from(["1", "-2.5e3", "true", "1979-05-27 07:32:00Z", "07:32:00", "inf"]))
         elif kind == "text":
-            texts = ['"x # ] }"', "'\\'", '"\\""', '"""\n[a]\nb = "1"\n\\""""""', "'''\n'x''\n'''''", '""', '"""\\\n  """']
+            texts = [
+                '"x # ] }"',
+                "'\\'",
+                '"\\""',
+                '"""\n[a]\nb = "1"\n\\""""""',
+                "'''\n'x''\n'''''",
+                '""',
+                '"""\\\n  """',
+            ]
             self.text += self.draw(st.sampled_from(texts))
         elif kind == "array":
             self.text += "["
