@@ -306,6 +306,15 @@ def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _placed(path: KeyPath, message: str, layers: tuple[Layer, ...]) -> Mistake:
     place = place_of(path, layers)
+    # A mistake of a table in the file may lie in a field that a variable set.
+    variables = {
+        origin.name
+        for layer in layers
+        for at, origin in layer.said.items()
+        if origin.kind == "environment" and at[: len(path)] == path and origin != place
+    }
+    if variables:
+        message += f" (with {', '.join(sorted(variables))})"
     return Mistake(place.name or place.kind, place.line, dotted(path), message)
 
 

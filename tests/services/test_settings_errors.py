@@ -220,6 +220,15 @@ def test_a_mistake_in_a_variable_names_the_variable() -> None:
     assert said.startswith("DRIFTLINE_WEBB__PORT: webb: unknown field; did you mean web?")
 
 
+def test_a_mistake_of_a_table_is_told_in_the_file_and_names_the_variables_that_reach_into_it() -> None:
+    variable = {"DRIFTLINE_STREAMS__S__MODELS__TREE__TARGET": "bytes"}
+    [said] = mistakes(environ=variable)
+    assert said.startswith("driftline.toml:4: streams.s.models.tree: `target` is for the task forecast")
+    assert said.endswith(" (with DRIFTLINE_STREAMS__S__MODELS__TREE__TARGET)")
+    [said] = mistakes(STREAM.replace('kind = "sensor"\n', ""), {"DRIFTLINE_STREAMS__S__PARTITIONS": "3"})
+    assert said == "driftline.toml:1: streams.s.kind: missing: this field is required"
+
+
 def test_a_mistake_in_an_argument_says_so() -> None:
     [said] = mistakes(web={"port": -1})
     assert said == "argument: web.port: must be greater than or equal to 0, not -1"
