@@ -22,6 +22,7 @@ POINTS = (
     "produce.between",
     "produce.after",
     "flush.after",
+    "note.after",
     "state.frozen",
     "state.ahead",
     "state.written",

@@ -161,6 +161,13 @@ class Lane:
         seen = {self.events: message.offset, self.labels: self.offsets[self.labels]}
         return Arrival(place, message.offset, event.id, entry, waiting.watermark, seen)
 
+    def _check_time(self, at: float, message: Message) -> None:
+        if message.timestamp is not None and at > message.timestamp + self.config.max_ahead_seconds:
+            ahead = at - message.timestamp
+            raise Rejected(
+                "future", "FutureTime", f"at: {ahead:.0f} s ahead of the message's own time: check the clock"
+            )
+
     def _answer(self, batch: list[Arrival], outs: list[Out]) -> None:
         """Let every model answer a run of events, and write the answers down in the order of the events."""
         if not batch:
@@ -208,6 +215,7 @@ class Lane:
                 label = self._label(message.value)
                 if not message.key:
                     raise Rejected("key", "KeyMismatch", letters.key_fault(None, "of", "the key of its event"))
+                self._check_time(label.at, message)
                 if not self._fits(label.y):
                     raise Rejected("label_type", "LabelType", self._wanted(label.y))
             except Rejected as why:
@@ -266,7 +274,8 @@ class Lane:
         if first is not None:
             self._repeat(label, mark(first.y), message, place)
             return
-        until = waiting.watermark + self.config.waiting.early_max_age_seconds
+        # A label speaks of the past: until the events have come up to its own time, its event may still come.
+        until = max(waiting.watermark, label.at) + self.config.waiting.early_max_age_seconds
         key, value = (message.key or b"").decode("utf-8", "replace"), message.value or b""
         self._give_up(waiting.hold(label.of, Early(message.offset, until, label.at, label.y, key, value)), place)
 

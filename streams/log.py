@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
-
-Delivered = Callable[[int | None, str | None], None]
-"""Told the offset of a message that was acknowledged, or the error of one that was not."""
 
 
 class Log(Protocol):
     """One producer, and readings beside the consumer."""
 
-    def send(self, topic: str, partition: int | None, key: str, value: bytes, told: Delivered | None = None) -> None:
-        """Queue a message; `told` is called later, at the latest within `flush`."""
+    def send(self, topic: str, partition: int | None, key: str, value: bytes) -> None:
+        """Queue a message. Raises `Broken` once any message was not taken."""
 
     def append(self, topic: str, partition: int, value: bytes) -> int:
         """Write one message now; return its offset. Raises `Broken`."""
 
     def flush(self) -> None:
-        """Wait until all that was queued is acknowledged or has failed. Raises `Broken` on time-out."""
+        """Wait until all that was queued is acknowledged. Raises `Broken` if it is not."""
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """The first offset that is still there, and the next one to be written."""
+        """The first offset that is still there, and the next one to be written. Raises `Unavailable`."""
+
+    def has(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether a message can be read at or after an offset: some brokers say a wrong end."""
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """The messages from `start` up to but not including `stop`, with their offsets."""
@@ -58,11 +58,11 @@ class MemoryProducer:
 
     def __init__(self, log: MemoryLog):
         self._log = log
-        self.queue: list[tuple[str, int, bytes, Delivered | None]] = []
+        self.queue: list[tuple[str, int, bytes]] = []
 
-    def send(self, topic: str, partition: int | None, key: str, value: bytes, told: Delivered | None = None) -> None:
+    def send(self, topic: str, partition: int | None, key: str, value: bytes) -> None:
         """Queue a message; no partition means the first."""
-        self.queue.append((topic, partition or 0, value, told))
+        self.queue.append((topic, partition or 0, value))
 
     def append(self, topic: str, partition: int, value: bytes) -> int:
         """Write one message now, before all that is queued."""
@@ -74,14 +74,16 @@ class MemoryProducer:
         """Write all that is queued, or the first `count` of it."""
         count = len(self.queue) if count is None else count
         written, self.queue = self.queue[:count], self.queue[count:]
-        for topic, partition, value, told in written:
-            offset = self.append(topic, partition, value)
-            if told:
-                told(offset, None)
+        for topic, partition, value in written:
+            self.append(topic, partition, value)
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset, and the next one to be written."""
         return 0, len(self._log.topic(topic, partition))
+
+    def has(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether the partition is that long."""
+        return offset < len(self._log.topic(topic, partition))
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """The messages from `start` up to but not including `stop`."""

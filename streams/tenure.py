@@ -6,7 +6,6 @@ all that it has not sent, and begins a new tenure.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from driftline.streams.fence import FenceFilter, decode
 from driftline.streams.lane import Lane, Message
 from driftline.streams.letters import Out
 from driftline.streams.log import Log
+from driftline.streams.order import Gap, Order
 from driftline.streams.state import freeze, restore
 from driftline.streams.store import Broken, Lost, Session, Store
 from driftline.streams.vault import Foreign, Unsound
@@ -77,12 +77,8 @@ class Tenure:
         """Messages that the log no longer had, by the user's policy."""
         self.since = 0
         """Messages handled since the last checkpoint."""
-        self._plan: deque[tuple[int, int]] = deque()
-        """(offset of an event, the label offset at which it was handled), as published before us."""
+        self.order = Order(self.lane, self.lane.config.skew_seconds)
         self._published: dict[str, Any] = {}
-        self._queues: dict[str, deque[Message]] = {topic: deque() for topic in self.topics}
-        self._acknowledged = 0
-        self._failed: str | None = None
 
     # -- taking over -------------------------------------------------------------------------------------------------
 
@@ -98,7 +94,7 @@ class Tenure:
         hit("acquire.after")
         # Rule 2: then the fence. The other way round, what an old owner publishes in between would be lost.
         topic, partition = lane.config.prediction_topic, lane.partition
-        self.fence = self._log.append(topic, partition, encode(Fence(session.gen)))
+        self.fence = self._log.append(topic, partition, self._fence())
         hit("fence.after")
         # Rule 3: the newest sound snapshot; what was skipped is deleted.
         self._restore(session)
@@ -160,7 +156,7 @@ class Tenure:
         for topic in self.topics:
             first, end = self._log.bounds(topic, lane.partition)
             wanted = lane.offsets[topic]
-            if wanted > end:
+            if wanted > end and not self._log.has(topic, lane.partition, wanted - 1):
                 raise Stuck(
                     f"{lane.name}: the snapshot stands at offset {wanted} of {topic}, which ends at {end}: was it "
                     "made anew? Restore it, or delete the lane's state"
@@ -187,80 +183,38 @@ class Tenure:
             if event >= lane.offsets[lane.events]:
                 plan[event] = record.seen[lane.labels]
                 self._published[record.id] = record
-        self._plan = deque(sorted(plan.items()))
+        self.order.plan.extend(sorted(plan.items()))
 
     # -- living ------------------------------------------------------------------------------------------------------
 
     @property
     def recovering(self) -> bool:
         """Whether published predictions still give the order."""
-        return bool(self._plan)
-
-    @property
-    def backlog(self) -> int:
-        """Messages that wait for others to be handled first."""
-        return sum(map(len, self._queues.values()))
-
-    def waits_for(self) -> str | None:
-        """The topic whose messages are needed next, while published predictions give the order."""
-        if not self._plan:
-            return None
-        return self.lane.labels if self.lane.offsets[self.lane.labels] < self._plan[0][1] else self.lane.events
+        return bool(self.order.plan)
 
     def offer(self, messages: list[Message]) -> None:
         """Take messages, each topic's in order; handle what can be handled, and send what comes out."""
-        self._check()
-        if not self._plan and not self.backlog:
-            self._handle(messages)
-            return
-        for message in messages:
-            self._queues[message.topic].append(message)
-        while self._plan and self._replay():
-            pass
-        if not self._plan:
-            self._published.clear()
-            for queue in self._queues.values():
-                rest = list(queue)
-                queue.clear()
-                self._handle(rest)
-
-    def _replay(self) -> bool:
-        """Handle the next messages in the order that was published; return False when others must come first."""
-        lane = self.lane
-        event, labels_seen = self._plan[0]
-        events, labels = self._queues[lane.events], self._queues[lane.labels]
-        if lane.offsets[lane.labels] < labels_seen:
-            due = take(labels, labels_seen)
-            if due:
-                self._handle(due)
-            elif not labels:
-                return False
-            # A gap in the offsets (compaction, transaction markers): the label topic has nothing more below.
-        if lane.offsets[lane.labels] < labels_seen and not (labels and labels[0].offset >= labels_seen):
-            return False
-        if not events:
-            return False
-        if events[0].offset > event:
-            raise Stuck(f"{lane.name}: {lane.events} no longer has offset {event}, on which predictions were published")
-        self._handle(take(events, event + 1))
-        if lane.offsets[lane.events] > event:
-            self._plan.popleft()
-        return True
+        order, lane = self.order, self.lane
+        order.put(messages)
+        try:
+            while run := order.next(lane.offsets):
+                self._handle(run)
+        except Gap as gap:
+            raise Stuck(f"{lane.name}: {gap}") from None
 
     def _handle(self, messages: list[Message]) -> None:
-        if not messages:
-            return
         outs = self.lane.handle(messages)
         self.since += len(messages)
         hit("handle.after")
         if self._published:
             self.replayed += len(messages)
             outs = [out for out in outs if not self._was_published(out)]
-        send, delivered = self._log.send, self._delivered
-        predictions = self.lane.config.prediction_topic
+            if not self.order.plan:
+                self._published.clear()
+        send = self._log.send
         for out in outs:
             hit("produce.between")
-            send(out.topic, out.partition, out.key, out.value, delivered if out.topic == predictions else self._sent)
+            send(out.topic, out.partition, out.key, out.value)
         hit("produce.after")
 
     def _was_published(self, out: Out) -> bool:
@@ -274,20 +228,6 @@ class Tenure:
             raise Differs(out.id, (published.y, published.p), (made.y, made.p))
         return True
 
-    def _delivered(self, offset: int | None, error: str | None) -> None:
-        if error is not None or offset is None:
-            self._failed = error or "no offset"
-        elif offset >= self._acknowledged:
-            self._acknowledged = offset + 1
-
-    def _sent(self, offset: int | None, error: str | None) -> None:
-        if error is not None:
-            self._failed = error
-
-    def _check(self) -> None:
-        if self._failed is not None:
-            raise Broken(f"{self.lane.name}: Kafka did not take a message: {self._failed}")
-
     # -- checkpoint --------------------------------------------------------------------------------------------------
 
     def checkpoint(self) -> bool:
@@ -297,17 +237,18 @@ class Tenure:
         """
         if self.session is None:
             raise Broken(f"{self.lane.name} is not held")
-        self._check()
         if not self.since:
             self.session.check()  # an idle owner must notice too that it was replaced, or that Redis lost writes
             return False
         # Step 1: every output of the events in it is acknowledged.
         self._log.flush()
-        self._check()
         hit("flush.after")
-        # Step 2: the note moves to the end of what is acknowledged, unless published outputs are still ahead.
-        if not self._plan:
-            self.note, self.floor = max(self._acknowledged, self.fence + 1), self.session.gen
+        # Step 2: the note moves to the end of what is acknowledged, unless published outputs are still ahead. Our
+        # fence again marks that end: its acknowledgement gives an offset, and readers pass over it.
+        if not self.order.plan:
+            self.note = 1 + self._log.append(self.lane.config.prediction_topic, self.lane.partition, self._fence())
+            self.floor = self.session.gen
+            hit("note.after")
         outbox = self.lane.outbox
         parts, keyed = freeze(self.lane)
         hit("state.frozen")
@@ -324,7 +265,11 @@ class Tenure:
     def _send_outbox(self, outbox: list[Out]) -> None:
         for out in outbox:
             hit("outbox.between")
-            self._log.send(out.topic, out.partition, out.key, out.value, self._sent)
+            self._log.send(out.topic, out.partition, out.key, out.value)
+
+    def _fence(self) -> bytes:
+        assert self.session is not None
+        return encode(Fence(self.session.gen))
 
     def close(self) -> None:
         """Let go of the lane. What is not checkpointed is the successor's to do again."""
@@ -332,11 +277,3 @@ class Tenure:
         if self.session is not None:
             self.session.close()
             self.session = None
-
-
-def take(queue: deque[Message], below: int) -> list[Message]:
-    """Take the messages with an offset below `below` from the front."""
-    taken = []
-    while queue and queue[0].offset < below:
-        taken.append(queue.popleft())
-    return taken

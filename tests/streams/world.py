@@ -113,6 +113,7 @@ class Process:
         tenure = self.world.tenure(self.producer)
         self.tenure = tenure
         self.polled = tenure.take()
+        tenure.order.drained = dict.fromkeys(self.polled, True)
 
     def poll(self) -> None:
         """Handle a few messages that have come, of topics in any order."""

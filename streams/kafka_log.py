@@ -1,0 +1,192 @@
+"""The log on Kafka: one producer for what lanes send, one for fences, one consumer for reading back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from driftline.streams.store import Broken, Unavailable
+
+WAIT_SECONDS = 10.0
+"""How long an answer of the broker is waited for."""
+_QUEUE = 200_000
+
+
+class KafkaLog:
+    """Write and read back through librdkafka.
+
+    `options` are librdkafka's, `bootstrap.servers` among them; `idempotence` says whether the broker takes it.
+    """
+
+    def __init__(self, options: Mapping[str, Any], idempotence: bool = True):
+        self._options = dict(options)
+        self._idempotence = idempotence
+        self.failed: str | None = None
+        """What was not taken; the producer is of no more use."""
+        self._producer = self._make(**{"linger.ms": 10, "delivery.report.only.error": True, "on_delivery": self._told})
+        self._fences = self._make(**{"linger.ms": 0})
+        self._reader: Consumer | None = None
+
+    def _make(self, **options: Any) -> Producer:
+        return Producer(
+            {
+                "acks": "all",
+                "enable.idempotence": self._idempotence,
+                # Without idempotence order is kept by one request at a time.
+                "max.in.flight.requests.per.connection": 5 if self._idempotence else 1,
+                "queue.buffering.max.messages": _QUEUE,
+                "message.max.bytes": 16 * 1_048_576,
+                "message.timeout.ms": 60_000,
+                "error_cb": _quiet,
+                "log_level": 2,
+                **self._options,
+                **options,
+            }
+        )
+
+    def _told(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed = f"{message.topic()}: {error.str()}"
+
+    def send(self, topic: str, partition: int | None, key: str, value: bytes) -> None:
+        """Queue a message; waits while the queue is full. Raises `Broken` once any message was not taken."""
+        while True:
+            try:
+                if partition is None:
+                    self._producer.produce(topic, value, key)
+                else:
+                    self._producer.produce(topic, value, key, partition)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+                self._check()
+            except KafkaException as error:
+                raise Broken(f"Kafka does not take a message for {topic}: {error}") from error
+
+    def poll(self) -> None:
+        """Let the producer tell of failures. Raises `Broken`."""
+        self._producer.poll(0)
+        self._check()
+
+    def _check(self) -> None:
+        if self.failed is not None:
+            raise Broken(f"Kafka did not take a message for {self.failed}")
+
+    def append(self, topic: str, partition: int, value: bytes) -> int:
+        """Write one message now; return its offset. Raises `Broken`."""
+        said: list[int | str] = []
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset()
+            said.append(error.str() if error is not None or offset is None else offset)  # type: ignore[union-attr]
+
+        try:
+            self._fences.produce(topic, value, partition=partition, on_delivery=told)
+        except (KafkaException, BufferError) as error:
+            raise Broken(f"Kafka does not take a fence for {topic}: {error}") from error
+        self._fences.flush(WAIT_SECONDS)
+        if not said or not isinstance(said[0], int):
+            raise Broken(f"Kafka did not take a fence for {topic}/{partition}: {said[0] if said else 'no answer'}")
+        return said[0]
+
+    def flush(self) -> None:
+        """Wait until all that was queued is acknowledged. Raises `Broken` if it is not."""
+        left = self._producer.flush(WAIT_SECONDS)
+        self._check()
+        if left:
+            raise Broken(f"Kafka has not taken {left} messages within {WAIT_SECONDS:g} s")
+
+    def renew(self) -> None:
+        """Begin with a new producer: what the old one had queued is void, for its lanes were dropped."""
+        old = self._producer
+        old.purge()
+        old.flush(1.0)
+        self.failed = None
+        self._producer = self._make(**{"linger.ms": 10, "delivery.report.only.error": True, "on_delivery": self._told})
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset that is still there, and the next one to be written. Raises `Unavailable`."""
+        try:
+            first, end = self._consumer().get_watermark_offsets(TopicPartition(topic, partition), timeout=WAIT_SECONDS)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not say the offsets of {topic}/{partition}: {error}") from error
+        return int(first), int(end)
+
+    def has(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether a message can be read at or after an offset, within a few seconds."""
+        return any(True for _ in self._messages(topic, partition, offset, None, patience=3.0))
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """The messages from `start` up to but not including `stop`, with their offsets. Raises `Unavailable`.
+
+        There must be a message at `stop`, or the end of the partition.
+        """
+        for message in self._messages(topic, partition, start, stop, patience=WAIT_SECONDS):
+            yield message.offset() or 0, message.value() or b""
+
+    def messages(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Message]:
+        """As `read`, but whole messages with key and time."""
+        return self._messages(topic, partition, start, stop, patience=WAIT_SECONDS)
+
+    def _messages(self, topic: str, partition: int, start: int, stop: int | None, patience: float) -> Iterator[Message]:
+        if stop is not None and start >= stop:
+            return
+        reader = self._consumer()
+        place = TopicPartition(topic, partition, start)
+        reader.assign([place])
+        try:
+            until = time.monotonic() + patience
+            while True:
+                batch = reader.consume(1_000, 0.2)
+                if not batch and time.monotonic() > until:
+                    if stop is None:
+                        return
+                    raise Unavailable(f"Kafka does not give {topic}/{partition} from {start} to {stop}")
+                for message in batch:
+                    until = time.monotonic() + patience
+                    error = message.error()
+                    if error is not None:
+                        if error.code() == KafkaError._PARTITION_EOF:
+                            return
+                        raise Unavailable(f"Kafka does not give {topic}/{partition}: {error.str()}")
+                    offset = message.offset()
+                    assert offset is not None
+                    if stop is not None and offset >= stop:
+                        return
+                    if offset < start:
+                        continue
+                    yield message
+                    if stop is not None and offset + 1 >= stop:
+                        return
+        finally:
+            reader.unassign()
+
+    def _consumer(self) -> Consumer:
+        if self._reader is None:
+            self._reader = Consumer(
+                {
+                    "group.id": "driftline-reader",
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "earliest",
+                    "enable.partition.eof": True,
+                    "fetch.wait.max.ms": 10,
+                    "error_cb": _quiet,
+                    "log_level": 2,
+                    **self._options,
+                }
+            )
+        return self._reader
+
+    def close(self) -> None:
+        """Flush for a moment and let go."""
+        self._producer.flush(1.0)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def _quiet(error: KafkaError) -> None:
+    """Brokers that come and go are no news; what fails for good is raised where it was asked for."""
