@@ -9,13 +9,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from driftline.streams.config import StreamConfig
+from driftline.streams.holding import Holding, Options
 from driftline.streams.kafka_log import KafkaLog
 from driftline.streams.lane import Lane, Message
 from driftline.streams.store import Lost, Store, Unavailable
@@ -37,49 +37,6 @@ STUBBORN = 5
 
 Place = tuple[str, int]
 """Topic and partition."""
-
-
-@dataclass
-class Options:
-    """How the runner meets Kafka."""
-
-    brokers: str
-    client: Mapping[str, str] = field(default_factory=dict)
-    group: str = "driftline"
-    assignment: str = "group"
-    session_timeout_seconds: float = 10.0
-    idempotence: bool = True
-    instance: str | None = None
-
-
-class Holding:
-    """One lane that this process is to hold, and its tenure while it does."""
-
-    def __init__(self, stream: str, partition: int, config: StreamConfig):
-        self.stream = stream
-        self.partition = partition
-        self.config = config
-        self.tenure: Tenure | None = None
-        self.trouble: str | None = None
-        """Why the lane is not held, or cannot be written."""
-        self.retry_at = 0.0
-        self.tries = 0
-        self.expected: dict[str, int] = {}
-        """The offset from which each topic must come, until its first message has."""
-        self.heard: dict[str, float] = {}
-        self.paused: set[str] = set()
-        self.checkpoint_at = 0.0
-        self.checkpoint_seconds = 0.0
-        self.checkpoints = 0
-        self.restore_seconds = 0.0
-        self.losses = 0
-        self.ends: dict[str, int] = {}
-        """The next offset to be written, as last heard."""
-
-    @property
-    def topics(self) -> tuple[str, str]:
-        """Events and labels."""
-        return self.config.topic, self.config.label_topic
 
 
 class Runner:
@@ -156,7 +113,7 @@ class Runner:
         self._acquire_wanting(consumer)
         batch = self._poll(consumer)
         for holding, messages in self._sort(consumer, batch):
-            self._guarded(consumer, holding, lambda h=holding, m=messages: self._offer(h, m))
+            self._guarded(consumer, holding, self._offer, messages)
         self._listen(consumer)
         self._checkpoint_due(consumer)
 
@@ -306,10 +263,10 @@ class Runner:
                     consumer.resume([place])
                 holding.paused.clear()
 
-    def _guarded(self, consumer: Consumer, holding: Holding, action: Callable[[], Any]) -> None:
+    def _guarded(self, consumer: Consumer, holding: Holding, action: Callable[..., None], *given: Any) -> None:
         """Do something with a lane; where it is lost, drop it with what it has not sent (rule 6), and acquire again."""
         try:
-            action()
+            action(holding, *given)
         except (Lost, Unavailable) as trouble:
             if isinstance(trouble, Differs):
                 self._strange[trouble.id] = self._strange.get(trouble.id, 0) + 1
@@ -340,7 +297,8 @@ class Runner:
 
     def _poll(self, consumer: Consumer) -> list[KafkaMessage]:
         waiting = any(holding.tenure is None for holding in self.holdings.values())
-        return consumer.consume(BATCH, 0.02 if waiting else 0.1)
+        batch: list[KafkaMessage] = consumer.consume(BATCH, 0.02 if waiting else 0.1)
+        return batch
 
     def _sort(self, consumer: Consumer, batch: list[KafkaMessage]) -> list[tuple[Holding, list[Message]]]:
         """Give each lane its messages, as they came."""
@@ -419,7 +377,7 @@ class Runner:
                     consumer.resume([TopicPartition(topic, holding.partition)])
                     holding.paused.discard(topic)
             if len(order):
-                self._guarded(consumer, holding, lambda h=holding: self._offer(h, []))
+                self._guarded(consumer, holding, self._offer, [])
 
     # -- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -431,7 +389,7 @@ class Runner:
             if tenure is None:
                 continue
             if wanted or tenure.since >= rhythm.events or now - holding.checkpoint_at >= rhythm.seconds:
-                self._guarded(consumer, holding, lambda h=holding: self._checkpoint(h))
+                self._guarded(consumer, holding, self._checkpoint)
         if wanted:
             self.checkpoint_wanted.clear()
 
@@ -460,7 +418,7 @@ class Runner:
         """Stop in good order: a last checkpoint of every lane."""
         for holding in list(self.holdings.values()):
             if holding.tenure is not None:
-                self._guarded(consumer, holding, lambda h=holding: self._checkpoint(h))
+                self._guarded(consumer, holding, self._checkpoint)
         self.log.flush()
 
     def troubles(self) -> dict[str, str]:
