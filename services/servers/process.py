@@ -83,7 +83,6 @@ class Child:
         self.log = log
         self.env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = os.getpid()
         self._log_start = 0
 
     @property
@@ -111,7 +110,7 @@ class Child:
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = _spawn(self.command, log.fileno(), {**os.environ, **self.env})
-        atexit.register(self._stop_at_exit)
+        atexit.register(self.stop)  # in a forked copy of us it does nothing: the process is not its child
         try:
             Retrying(
                 stop=stop_after_delay(timeout_seconds),
@@ -143,11 +142,7 @@ class Child:
         if self._process is not None:
             self._process.kill()  # does nothing if it has ended: a process id that came back is never hit
             self._process.wait()
-        atexit.unregister(self._stop_at_exit)
-
-    def _stop_at_exit(self) -> None:
-        if self._owner == os.getpid():  # a forked copy of us must not stop our servers
-            self.stop()
+        atexit.unregister(self.stop)
 
     def _alive_and(self, answers: Callable[[], bool]) -> bool:
         ready = answers()

@@ -21,7 +21,8 @@ from driftline.services.servers.process import (
     port_is_free,
 )
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+POLITE = "signal.signal(signal.SIGTERM, lambda *_: sys.exit('bye')); print('up', flush=True); time.sleep(600)"
 
 
 def says(words: str, then: str) -> list[str]:
@@ -76,8 +77,9 @@ def test_a_child_that_does_not_hear_the_signal_is_killed(log):
 
 
 def test_a_suspended_child_is_stopped(log):
-    child = Child("suspended", SLEEP, log)
-    child.start(lambda: True)
+    # With a handler, as every server has one: without, Linux ends even a suspended process at once.
+    child = Child("suspended", says("", POLITE), log)
+    child.start(lambda: "up" in log.read_text(), timeout_seconds=10)
     os.kill(child.pid, signal.SIGSTOP)
     start = time.monotonic()
     child.stop(timeout_seconds=10)
@@ -114,7 +116,7 @@ def test_an_error_in_the_question_leaves_no_process(log):
 
 def test_a_child_outlives_the_thread_that_started_it(log):
     child = Child("sleeper", SLEEP, log)
-    thread = threading.Thread(target=child.start, args=(lambda: True,))
+    thread = threading.Thread(target=child.start, args=(lambda: "up" in log.read_text(),))
     thread.start()
     thread.join()
     assert not gone(child.pid, within_seconds=0.5)
@@ -126,8 +128,9 @@ PARENT = """
     from pathlib import Path
     from driftline.services.servers.process import Child
 
-    child = Child("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], Path(sys.argv[1], "log"))
-    child.start(lambda: True)
+    log = Path(sys.argv[1], "log")
+    child = Child("sleeper", {command!r}, log)
+    child.start(lambda: "up" in log.read_text())  # it has set its death signal and become the command
     print(child.pid, flush=True)
     {end}
 """
@@ -139,8 +142,9 @@ def test_a_child_dies_with_a_parent_that_is_killed(tmp_path):
     assert gone(pid)
 
 
-def test_a_child_dies_with_a_parent_that_ends(tmp_path):
+def test_a_child_is_stopped_in_good_order_by_a_parent_that_ends(tmp_path):
     assert gone(run_parent(tmp_path, "sys.exit(0)"))
+    assert "bye" in (tmp_path / "log").read_text()
 
 
 def test_a_fork_of_the_parent_leaves_the_child_alone(tmp_path):
@@ -160,7 +164,7 @@ def run_parent(folder: Path, end: str) -> int:
 
 
 def parent(folder: Path, end: str) -> "subprocess.CompletedProcess[str]":
-    program = textwrap.dedent(PARENT.format(end=end))
+    program = textwrap.dedent(PARENT.format(command=says("", POLITE), end=end))
     return subprocess.run(
         [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, timeout=60, check=False
     )
