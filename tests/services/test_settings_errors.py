@@ -7,6 +7,7 @@ import pytest
 
 from driftline.services.settings import Settings, read
 from driftline.services.settings_errors import ConfigError, Mistake
+from driftline.streams.config import StreamConfig
 
 STREAM = """\
 [streams.s]
@@ -52,8 +53,8 @@ modles = 1
         "driftline.toml:3: web.port: must be a valid integer, unable to parse string as an integer, not 'x'",
         "driftline.toml:5: streams.s.kind: must be 'traffic', 'sensor' or 'click', not 'sensr'; did you mean 'sensor'?",
         "driftline.toml:6: streams.s.topic: must be 1 to 200 letters, digits, dots, dashes or underscores, not 'a b'",
-        "driftline.toml:7: streams.s.modles: unknown field; did you mean models? allowed: kind, topic, labels, "
-        "partitions, max_ahead_seconds, waiting, checkpoint, models",
+        "driftline.toml:7: streams.s.modles: unknown field; did you mean models? allowed: "
+        + ", ".join(StreamConfig.model_fields),
     ]
 
 
