@@ -5,6 +5,8 @@ from typing import Any
 from river import proba, stats, tree
 from river.tree.splitter import GaussianSplitter
 
+LARGEST = 1e100  # larger features are taken as this; River's leaves raise OverflowError on them
+
 
 class HoeffdingAdaptiveTree(tree.HoeffdingAdaptiveTreeClassifier):  # type: ignore[misc]
     """One decision tree that grows while it learns and replaces branches that have become wrong.
@@ -118,10 +120,19 @@ class _Gaussian(proba.Gaussian):  # type: ignore[misc]
 
 
 class _Splitter(GaussianSplitter):  # type: ignore[misc]
-    """River's observer of one feature, on the lean distribution."""
+    """River's observer of one feature, on the lean distribution; squares of what it sees cannot overflow."""
 
     def update(self, att_val: float | None, target_val: Any, w: float) -> None:
-        if att_val is not None and target_val not in self._att_dist_per_class:
+        if att_val is None:
+            return
+        value = min(max(att_val, -LARGEST), LARGEST)
+        if target_val not in self._att_dist_per_class:
             self._att_dist_per_class[target_val] = _Gaussian()
-            self._min_per_class[target_val] = self._max_per_class[target_val] = att_val
-        super().update(att_val, target_val, w)
+            self._min_per_class[target_val] = self._max_per_class[target_val] = value
+        super().update(value, target_val, w)
+
+    def cond_proba(self, att_val: float, target_val: Any) -> float:
+        return float(super().cond_proba(min(max(att_val, -LARGEST), LARGEST), target_val))
+
+    def cond_log_proba(self, att_val: float, target_val: Any) -> float:
+        return float(super().cond_log_proba(min(max(att_val, -LARGEST), LARGEST), target_val))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from river.time_series.base import Forecaster
 
-from driftline.models.base import Plain, array, scalar
+from driftline.models.base import Array, Plain, array, scalar
 from driftline.models.forecasting.naive import finite, steps
 
 LARGEST = 1e100  # larger values are taken as this: their squares must not overflow
@@ -188,15 +188,20 @@ class RecursiveLeastSquares(Forecaster):  # type: ignore[misc]
         direction = self.covariance @ phi
         norm = self.forgetting / weight + float(phi @ direction)
         self.weights += direction * (error / norm)
-        self.covariance -= np.multiply.outer(direction, direction / norm)
+        self._lower(direction / norm**0.5)
         self.covariance /= self.forgetting
 
         # Gunnarsson: each step gives one weight, in turn, the share of the prior that forgetting took from all.
         given = (1 - self.forgetting) * self.prior * len(phi)
         if given > 0:
-            column = self.covariance[self.n % len(phi)].copy()
-            self.covariance -= np.multiply.outer(column, column * (given / (1 + given * column[self.n % len(phi)])))
+            turn = self.n % len(phi)
+            column = self.covariance[turn]
+            self._lower(column * (given / (1 + given * float(column[turn]))) ** 0.5)
         self._check()
+
+    def _lower(self, vector: Array) -> None:
+        """Take the square of a vector from the covariance, which stays symmetric to the last bit."""
+        self.covariance -= np.multiply.outer(vector, vector)
 
     def _check(self) -> None:
         """Begin anew with the covariance if rounding has spoilt it."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from driftline.models.snapshot import MAGIC, MAX_DEPTH, SnapshotError, pack, unpack
 
-DTYPES = "? i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8 c8 c16".split()
+DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16"]
 HEAD = len(MAGIC) + 8
 
 
@@ -21,7 +21,7 @@ def arrays(draw):
     shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
     size = math.prod(shape) * dtype.itemsize
     raw = draw(st.binary(min_size=size, max_size=size))
-    if dtype == bool:
+    if dtype.kind == "b":
         raw = bytes(byte & 1 for byte in raw)
     array = np.ndarray(shape, dtype, raw).copy()
     layout = draw(st.sampled_from(["c", "fortran", "reversed", "strided", "swapped"]))
