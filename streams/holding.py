@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from driftline.streams.config import StreamConfig
 from driftline.streams.tenure import Tenure
 
+CHECKPOINT_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Bounds of the histogram of checkpoints, in seconds."""
+
 
 @dataclass
 class Options:
@@ -39,12 +42,19 @@ class Holding:
         self.heard: dict[str, float] = {}
         self.paused: set[str] = set()
         self.checkpoint_at = 0.0
-        self.checkpoint_seconds = 0.0
         self.checkpoints = 0
+        self.checkpoint_total = 0.0
+        self.checkpoint_bins = [0] * (len(CHECKPOINT_BOUNDS) + 1)
         self.restore_seconds = 0.0
         self.losses = 0
         self.ends: dict[str, int] = {}
         """The next offset to be written, as last heard."""
+
+    def checkpointed(self, seconds: float) -> None:
+        """Count a checkpoint and how long it took."""
+        self.checkpoints += 1
+        self.checkpoint_total += seconds
+        self.checkpoint_bins[sum(seconds > bound for bound in CHECKPOINT_BOUNDS)] += 1
 
     @property
     def topics(self) -> tuple[str, str]:

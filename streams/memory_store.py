@@ -85,7 +85,11 @@ class MemorySession:
         self._epoch = store.epoch
         self.gen = gen
         self._last = store.hash(lane).last
-        self.serials = [snapshot.serial for snapshot in store.hash(lane).kept]
+
+    @property
+    def serials(self) -> list[int]:
+        """Generations kept, the oldest first."""
+        return [snapshot.serial for snapshot in self._store.hash(self._lane).kept]
 
     def load(self, serial: int) -> Snapshot:
         """Read one generation."""
@@ -99,7 +103,6 @@ class MemorySession:
         kept = self._mine()
         kept.kept = [snapshot for snapshot in kept.kept if snapshot.serial <= after]
         kept.last = self._last = f"discarded above {after} by {self.gen}"
-        self.serials = [snapshot.serial for snapshot in kept.kept]
         self._store.wrote(self._lane)
 
     def checkpoint(self, snapshot: Snapshot) -> None:
@@ -113,7 +116,6 @@ class MemorySession:
             whole[part] = {key: value for key, value in keys.items() if value is not None}
         kept.kept = [*kept.kept, Snapshot(snapshot.serial, snapshot.header, dict(snapshot.parts), whole)][-KEPT:]
         kept.last = self._last = f"{snapshot.serial} by {self.gen}"
-        self.serials = [kept.serial for kept in kept.kept]
         self._store.wrote(self._lane)
 
     def check(self) -> None:

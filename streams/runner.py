@@ -397,8 +397,7 @@ class Runner:
         assert holding.tenure is not None
         started = self.clock()
         if holding.tenure.checkpoint():
-            holding.checkpoints += 1
-            holding.checkpoint_seconds = self.clock() - started
+            holding.checkpointed(self.clock() - started)
             self._commit(holding)
         holding.checkpoint_at = self.clock()
         holding.trouble = None

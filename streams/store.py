@@ -55,8 +55,10 @@ class Session(Protocol):
     """One hold on one lane."""
 
     gen: int
-    serials: list[int]
-    """Generations kept, the oldest first."""
+
+    @property
+    def serials(self) -> list[int]:
+        """Generations kept, the oldest first."""
 
     def load(self, serial: int) -> Snapshot:
         """Read one generation; raises `Unsound` where something of it is missing."""
