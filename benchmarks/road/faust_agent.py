@@ -1,8 +1,10 @@
 """Two plain Faust agents with the same model, written as Faust's documentation does it.
 
 One agent predicts and sends, the other joins labels with the features kept in a dict, and learns. Messages are plain
-JSON dicts (`faust.Record` would cost more), and Faust takes orjson where it is installed. Offsets are committed in
-Faust's usual rhythm. It keeps no state that survives: tables would cost a changelog message for every change.
+JSON dicts (`faust.Record` would cost more), and Faust takes orjson where it is installed. Two settings are better than
+Faust's own: the producer lingers, which makes batches, and Faust's log is off, which by default makes a record of every
+message sent, at the level of debugging, and then drops it. Offsets are committed in Faust's usual rhythm. It keeps no
+state that survives: tables would cost a changelog message for every change.
 """
 
 import os
@@ -17,12 +19,13 @@ from benchmarks.road.job import Job, Meter
 def make(job: Job) -> faust.App:
     """Return the application that handles the job's events and then ends the process."""
     app = faust.App(
-        job.predictions_topic,  # a group of its own
+        job.group,
         broker=f"kafka://{job.brokers}",
         value_serializer="json",
         key_serializer="raw",
         consumer_auto_offset_reset="earliest",
         topic_partitions=job.partitions,
+        producer_linger=0.02,
         topic_disable_leader=True,
         datadir=tempfile.mkdtemp(prefix="faust-"),
         web_enabled=False,
@@ -88,7 +91,7 @@ def main() -> None:
     job = Job.from_argv()
     job.warm_up()
     sys.argv[1:] = []
-    faust.Worker(make(job), loglevel="WARNING", quiet=True).execute_from_commandline()
+    faust.Worker(make(job), override_logging=False, quiet=True).execute_from_commandline()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ class Job:
     events_topic: str = ""
     labels_topic: str = ""
     predictions_topic: str = ""
+    group: str = ""
+    """A consumer group that no run has had before, so that nobody starts where another has stopped."""
     seconds: int = 600
     """The process ends itself after this time, whatever it hangs on."""
 
@@ -77,7 +79,8 @@ class Meter:
     def stop(self, messages: int) -> None:
         """Print what was counted as one line of JSON."""
         cpu, wall = cpu_seconds() - self._cpu, time.perf_counter() - self._wall
-        print(json.dumps({"messages": messages, "cpu_seconds": cpu, "wall_seconds": wall}), flush=True)
+        told = json.dumps({"messages": messages, "cpu_seconds": cpu, "wall_seconds": wall})
+        print(told, file=sys.__stdout__, flush=True)  # Faust has turned sys.stdout into its log
 
 
 def cpu_seconds() -> float:

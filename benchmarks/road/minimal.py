@@ -41,10 +41,8 @@ def main() -> None:
     job = Job.from_argv()
     job.warm_up()
     models = job.make_models()
-    consumer = Consumer({"bootstrap.servers": job.brokers, "group.id": "minimal", "enable.auto.commit": False})
-    producer = Producer(
-        {"bootstrap.servers": job.brokers, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000}
-    )
+    consumer = Consumer({"bootstrap.servers": job.brokers, "group.id": job.group, "enable.auto.commit": False})
+    producer = Producer({"bootstrap.servers": job.brokers, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
     produce, encode = producer.produce, msgspec.json.Encoder().encode
     decode_event, decode_label = msgspec.json.Decoder(Event).decode, msgspec.json.Decoder(Label).decode
     events_topic, out = job.events_topic, job.predictions_topic

@@ -20,7 +20,7 @@ def main() -> None:
     meter = Meter()
     app = quixstreams.Application(
         broker_address=job.brokers,
-        consumer_group=job.predictions_topic,
+        consumer_group=job.group,
         auto_offset_reset="earliest",
         auto_create_topics=False,
         loglevel="WARNING",

@@ -16,7 +16,7 @@ class Topics:
 
     def __init__(self, brokers: str):
         self.brokers = brokers
-        self._admin = AdminClient({"bootstrap.servers": brokers})
+        self._admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
         self._watcher = self._consumer()
 
     def create(self, names: Iterable[str], partitions: int) -> None:
@@ -41,7 +41,13 @@ class Topics:
         """Write events and labels in the order of time; a label comes `delay` events after its event."""
         # Idempotent, for the order; a large linger, for full batches.
         producer = Producer(
-            {"bootstrap.servers": self.brokers, "enable.idempotence": True, "linger.ms": 50, "batch.size": 500_000}
+            {
+                "bootstrap.servers": self.brokers,
+                "enable.idempotence": True,
+                "linger.ms": 50,
+                "batch.size": 500_000,
+                "log_level": 0,
+            }
         )
 
         def send(topic: str, row: Row, value: bytes, at: float) -> None:
@@ -77,7 +83,7 @@ class Topics:
             try:
                 counts.append(self._watcher.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
             except KafkaException as error:
-                if error.args[0].code() not in _NO_TOPIC:
+                if error.args[0].code() not in _NOT_YET:
                     raise
                 counts.append(0)
         return counts
@@ -108,7 +114,14 @@ class Topics:
         self._watcher.close()
 
     def _consumer(self) -> Consumer:
-        return Consumer({"bootstrap.servers": self.brokers, "group.id": "bench-watch", "enable.auto.commit": False})
+        return Consumer(
+            {
+                "bootstrap.servers": self.brokers,
+                "group.id": "bench-watch",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
 
 
 class _Answer(msgspec.Struct):
@@ -145,8 +158,15 @@ def outcome(messages: Iterable[Message], truth: dict[str, bool]) -> Outcome:
         found[answer.of] = answer.y
         if answer.seen is not None:
             seen[message.partition()] = answer.seen
-    hits = sum(truth[of] == y for of, y in found.items())
+    hits = sum(truth.get(of) is y for of, y in found.items())
     return Outcome(len(found), repeated, hits / max(1, len(found)), seen)
 
 
-_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+_NOT_YET = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
+"""What a broker says of a topic that was made a moment ago."""

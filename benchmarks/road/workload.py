@@ -40,16 +40,16 @@ class Row(NamedTuple):
 def rows(events: int, seed: int) -> Iterator[Row]:
     """Yield `events` rows, the same for the same seed.
 
-    The truth is a linear rule with a turn (x0 changes the sign of x1) and one label in twenty flipped: a logistic
-    regression learns a part of it, and a tree has something to split on.
+    The truth is a linear rule whose weights fall off by half, with one label in twenty flipped: a logistic regression
+    learns it, and a tree has something to split on.
     """
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=len(FEATURES))
+    weights = 0.5 ** np.arange(len(FEATURES))
     for first in range(0, events, CHUNK):
         # Whole chunks, so that a shorter stream is the beginning of a longer one.
         x = rng.normal(size=(CHUNK, len(FEATURES))).round(4)
         sensors = rng.integers(SENSORS, size=CHUNK)
-        truth = (x @ weights + 2 * np.sign(x[:, 0]) * x[:, 1] > 0) ^ (rng.random(CHUNK) < 0.05)
+        truth = (x @ weights > 0) ^ (rng.random(CHUNK) < 0.05)
         for i in range(min(CHUNK, events - first)):
             values = dict(zip(FEATURES, x[i].tolist(), strict=True))
             number = first + i
