@@ -1,0 +1,369 @@
+"""The fast decoder is pydantic's equal: what one accepts the other accepts, with the same values."""
+
+import json
+import math
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from driftline.streams import events, wire
+
+LITERALS = [
+    *("null", "true", "false", "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-400", "-1e-400", "-0", "-0.0"),
+    *("0", "1", "1.0", "1e0", "01", "+1", ".5", "1.", "0x1", "9007199254740993", "9223372036854775807"),
+    *("18446744073709551615", "18446744073709551616", "1" * 400, "1" * 5000, "0." + "1" * 400, "99999999999.99999"),
+    *("1e11", "1E+5", "2.2250738585072011e-308", "5e-324", '""', '"a"', '"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"'),
+    *(
+        '"\\ud83d\\ude00"',
+        '"\\q"',
+        '"a\tb"',
+        "[]",
+        "[1]",
+        "[true]",
+        "{}",
+        '{"a":1}',
+        '{"a":true}',
+        '{"a":true,"a":false}',
+    ),
+    *(
+        '{"a":true,"a":false}',
+        '{"":true}',
+        '{"a":null}',
+        "[" * 150 + "]" * 150,
+        "[" * 1500 + "]" * 1500,
+        '{"a":' * 300 + "1" + "}" * 300,
+    ),
+]
+"""Values that parsers like to disagree about."""
+RAW = [literal.encode() for literal in LITERALS] + [b'"\xff"', b'"\xed\xa0\x80"', b'"\xc0\x80"', b'"\xf4\x90\x80\x80"']
+
+text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
+edges = st.sampled_from(["é", "😀", "a", "e\u0301", "\x00"])
+name = st.one_of(text, st.builds(lambda c, n: (c * n)[:n], edges, st.sampled_from([255, 256])))
+finite = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**70), 2**70))
+seconds = st.one_of(
+    st.floats(0, events.MAX_SECONDS, exclude_max=True), st.integers(0, int(events.MAX_SECONDS) - 1), st.just(-0.0)
+)
+count = st.one_of(st.integers(0, 2**63 - 1), st.sampled_from([0, 2**31, 2**53 + 1, 2**63 - 1]))
+label_set = st.dictionaries(name, st.booleans(), max_size=4)
+label = st.one_of(st.booleans(), finite, text, label_set)
+numbers = st.dictionaries(name, finite, min_size=1, max_size=5)
+
+FIELDS = {
+    events.TrafficEvent: {"id": name, "at": seconds, "cell": name, "x": numbers},
+    events.SensorEvent: {"id": name, "at": seconds, "sensor": name, "x": numbers},
+    events.ClickEvent: {
+        "id": name,
+        "at": seconds,
+        "user": name,
+        "item": name,
+        "x": st.dictionaries(name, st.one_of(finite, text), max_size=5),
+    },
+    events.LabelEvent: {"of": name, "at": seconds, "y": label},
+    events.Prediction: {
+        "id": name,
+        "model": name,
+        "of": name,
+        "key": name,
+        "at": seconds,
+        "y": st.one_of(label, st.lists(finite, max_size=4)),
+        "seen": st.dictionaries(text, count, max_size=3),
+        "gen": count,
+        "version": name,
+        "p": st.one_of(st.none(), finite, st.dictionaries(name, finite, max_size=3)),
+    },
+    events.Fence: {"fence": count},
+}
+"""Valid values of the fields of each message."""
+OPTIONAL = {"p"}
+"""Fields that may be left out; a click's `x` as well."""
+
+
+def messages(model: type[events.Message]) -> st.SearchStrategy[dict]:
+    """Valid messages of a class."""
+    fields = FIELDS[model]
+    optional = {f for f in fields if f in OPTIONAL or (f == "x" and model is events.ClickEvent)}
+    return st.fixed_dictionaries(
+        {f: s for f, s in fields.items() if f not in optional}, optional={f: fields[f] for f in optional}
+    )
+
+
+def written(message: dict, *, ascii_only: bool, indent: int | None) -> bytes:
+    return json.dumps(message, ensure_ascii=ascii_only, indent=indent).encode()
+
+
+def valid(model: type[events.Message]) -> st.SearchStrategy[bytes]:
+    """Valid messages as text, in ASCII or UTF-8, close or spread out."""
+    return st.builds(
+        lambda message, ascii_only, indent: written(message, ascii_only=ascii_only, indent=indent),
+        messages(model),
+        st.booleans(),
+        st.sampled_from([None, 0, 2]),
+    )
+
+
+@st.composite
+def members(draw, model: type[events.Message]) -> bytes:
+    """An object whose members were tampered with: a value replaced, a member doubled, dropped, renamed or added."""
+    message = draw(messages(model))
+    pairs = [(json.dumps(k).encode(), json.dumps(v, ensure_ascii=False).encode()) for k, v in message.items()]
+    value = st.one_of(st.sampled_from(RAW), st.sampled_from(pairs).map(lambda pair: pair[1]))
+    for _ in range(draw(st.integers(1, 2))):
+        at = draw(st.integers(0, max(0, len(pairs) - 1)))
+        deed = draw(st.sampled_from(["replace", "replace", "nest", "double", "drop", "rename", "add", "swap"]))
+        if not pairs or deed == "add":
+            pairs.insert(at, (draw(st.sampled_from([b'"z"', b'""', b'"\\u0061t"', b'"At"', b'"id "'])), draw(value)))
+        elif deed == "replace":
+            pairs[at] = pairs[at][0], draw(value)
+        elif deed == "nest":
+            inner = draw(st.sampled_from([b'{"k":%b}', b"[%b]", b'{"k":1,"k":%b}', b'{"k":%b,"l":2,"k":3}']))
+            pairs[at] = pairs[at][0], inner.replace(b"%b", draw(value))
+        elif deed == "double":
+            pairs.insert(draw(st.integers(0, len(pairs))), (pairs[at][0], draw(value)))
+        elif deed == "drop":
+            del pairs[at]
+        elif deed == "rename":
+            pairs[at] = draw(value), pairs[at][1]
+        else:
+            pairs.reverse()
+    return b"{" + b",".join(key + b":" + said for key, said in pairs) + b"}"
+
+
+@st.composite
+def damaged(draw, model: type[events.Message]) -> bytes:
+    """The text of a valid message with bytes cut, put in or changed."""
+    said = draw(valid(model))
+    at = draw(st.integers(0, len(said)))
+    end = draw(st.integers(at, min(len(said), at + 3)))
+    put = draw(
+        st.one_of(
+            st.just(b""),
+            st.binary(min_size=1, max_size=2),
+            st.sampled_from(
+                [b",", b"}", b"{", b'"', b"\\", b"\x00", b"\xef\xbb\xbf", b" ", b"\n", b"1", b"-", b"e9", b"/**/"]
+            ),
+        )
+    )
+    return said[:at] + put + said[end:]
+
+
+def around(model: type[events.Message]) -> st.SearchStrategy[bytes]:
+    """A valid message with something before or behind it."""
+    junk = st.sampled_from([b"", b" ", b"\n\t\r ", b"\xef\xbb\xbf", b"\x00", b"x", b"{}", b",", b"\x0c", b"null"])
+    return st.builds(lambda before, said, behind: before + said + behind, junk, valid(model), junk)
+
+
+rubbish = st.one_of(st.binary(max_size=30), st.sampled_from(RAW), st.just(b""), st.just(b"[" * 100_000))
+
+
+def texts(model: type[events.Message]) -> st.SearchStrategy[bytes]:
+    """All of them."""
+    return st.one_of(valid(model), members(model), members(model), damaged(model), around(model), rubbish)
+
+
+def exact(value: object) -> object:
+    """Return a value that is equal only to the same value: floats by their bits, types told apart, order kept."""
+    if isinstance(value, float):
+        assert math.isfinite(value)
+        return "float", value.hex()
+    if isinstance(value, dict):
+        return "dict", [(key, exact(inner)) for key, inner in value.items()]
+    if isinstance(value, list | tuple):
+        return "list", [exact(inner) for inner in value]
+    return type(value).__name__, value
+
+
+MODELS = list(FIELDS)
+THOROUGH = settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
+REFUSED = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+
+@pytest.fixture(params=MODELS, ids=lambda model: model.__name__, scope="module")
+def model(request):
+    return request.param
+
+
+def by_msgspec(model: type[events.Message], said: bytes):
+    """The message as the hot path decodes it, or None."""
+    try:
+        return msgspec.json.Decoder(wire.struct(model)).decode(said)
+    except REFUSED:
+        return None
+
+
+def by_pydantic(model: type[events.Message], said: bytes):
+    try:
+        return model.model_validate_json(said)
+    except ValidationError:
+        return None
+
+
+def by_decoder(model: type[events.Message], said: bytes):
+    try:
+        return wire.Decoder(model).decode(said)
+    except wire.Rejected:
+        return None
+
+
+def values(model: type[events.Message], message) -> object:
+    return exact({field: getattr(message, field) for field in model.model_fields})
+
+
+def beyond(message) -> bool:
+    """Whether a count is larger than pydantic allows: the one known difference, which has a test of its own below."""
+    counts = [getattr(message, "gen", 0), getattr(message, "fence", 0), *getattr(message, "seen", {}).values()]
+    return max(counts) >= 2**63
+
+
+def agree(model: type[events.Message], said: bytes) -> bool:
+    """Hold the law for one text; return whether it was accepted."""
+    fast, slow, decoded = by_msgspec(model, said), by_pydantic(model, said), by_decoder(model, said)
+    if fast is not None and not beyond(fast):
+        assert slow is not None, "msgspec takes what pydantic refuses"
+    assert (slow is None) == (decoded is None) or beyond(decoded)
+    if slow is not None:
+        assert values(model, decoded) == values(model, slow)
+    return slow is not None
+
+
+@THOROUGH
+@given(st.data())
+def test_both_accept_the_same_with_the_same_values(model, data):
+    agree(model, data.draw(texts(model)))
+
+
+@settings(THOROUGH, max_examples=80)
+@given(st.data())
+def test_what_is_valid_is_accepted_by_msgspec_alone(model, data):
+    said = data.draw(valid(model))
+    assert agree(model, said)
+    assert by_msgspec(model, said) is not None, "a good message must not need the slow way"
+
+
+@settings(THOROUGH, max_examples=80)
+@given(st.data())
+def test_a_message_survives_being_written_and_read(model, data):
+    message = by_msgspec(model, json.dumps(data.draw(messages(model))).encode())
+    again = by_msgspec(model, wire.encode(message))
+    assert values(model, again) == values(model, message)
+    assert values(model, wire.check(message, model)) == values(model, message)
+
+
+@pytest.mark.parametrize("literal", RAW, ids=range(len(RAW)))
+def test_every_awkward_value_in_every_field(model, literal):
+    for tampered in model.model_fields:
+        parts = []
+        for field in model.model_fields:
+            value = literal if field == tampered else json.dumps(GOOD[model][field]).encode()
+            parts.append(json.dumps(field).encode() + b":" + value)
+        said = b"{" + b",".join(parts) + b"}"
+        agree(model, said)
+
+
+GOOD = {
+    model: {
+        field: {
+            "at": 1.0,
+            "x": {"a": 1.0},
+            "y": True,
+            "seen": {"t": 1},
+            "gen": 1,
+            "fence": 1,
+            "p": 0.5,
+        }.get(field, "a")
+        for field in model.model_fields
+    }
+    for model in MODELS
+}
+
+
+def test_the_good_ones_are_good(model):
+    assert agree(model, json.dumps(GOOD[model]).encode())
+
+
+@pytest.mark.xfail(reason="events.Count has an upper bound for pydantic alone", strict=True)
+@pytest.mark.parametrize("fence", [2**63, 2**64 - 1, 2**64])
+def test_a_count_beyond_63_bits_is_refused_by_both(fence):
+    assert by_msgspec(events.Fence, b'{"fence":%d}' % fence) is None
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257])
+@pytest.mark.parametrize("letter", ["a", "é", "😀", "e\u0301", "\\u0061", "\\ud83d\\ude00"])
+def test_names_are_measured_in_characters_not_in_bytes(letter, size):
+    said = json.dumps(GOOD[events.LabelEvent]).replace('"of": "a"', f'"of": "{letter * size}"').encode()
+    characters = len(json.loads(f'"{letter * size}"'))
+    assert agree(events.LabelEvent, said) == (characters <= events.MAX_NAME)
+
+
+@pytest.mark.parametrize("size", [4_095, 4_096, 4_097])
+@pytest.mark.parametrize("model", [events.LabelEvent, events.ClickEvent])
+def test_text_is_bounded(model, size):
+    good = dict(GOOD[model])
+    if model is events.LabelEvent:
+        good["y"] = "😀" * size
+    else:
+        good["x"] = {"a": "😀" * size}
+    assert agree(model, json.dumps(good).encode()) == (size <= events.MAX_TEXT)
+
+
+@pytest.mark.parametrize("size", [0, 1, 10_000, 10_001])
+@pytest.mark.parametrize("model", [events.TrafficEvent, events.ClickEvent])
+def test_features_are_bounded_in_number(model, size):
+    good = GOOD[model] | {"x": {f"f{n}": 1.0 for n in range(size)}}
+    smallest = 0 if model is events.ClickEvent else 1
+    assert agree(model, json.dumps(good).encode()) == (smallest <= size <= events.MAX_FEATURES)
+
+
+@pytest.mark.parametrize("size", [10_000, 10_001])
+def test_labels_are_bounded_in_number(size):
+    good = GOOD[events.LabelEvent] | {"y": {f"l{n}": True for n in range(size)}}
+    assert agree(events.LabelEvent, json.dumps(good).encode()) == (size <= events.MAX_FEATURES)
+
+
+def test_the_last_of_a_doubled_member_counts_even_if_the_first_is_wrong():
+    said = b'{"of":"a","at":"x","at":2,"y":{"a":true,"b":true,"a":false}}'
+    assert agree(events.LabelEvent, said)
+    label = wire.Decoder(events.LabelEvent).decode(said)
+    assert (label.at, label.y) == (2.0, {"a": False, "b": True})
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (None, "json"),
+        (b"", "json"),
+        (b'{"of":', "json"),
+        (b"\xef\xbb\xbf{}", "json"),
+        (b"[" * 100_000, "json"),
+        (b'{"of":"\xff","at":1,"y":true}', "json"),
+        (b"{}", "schema"),
+        (b"null", "schema"),
+        (b'{"of":"a","at":NaN,"y":true}', "schema"),
+        (b'{"of":"a","at":1,"y":true,"z":1}', "schema"),
+        (b" " * (wire.LARGEST + 1), "size"),
+    ],
+)
+def test_a_refusal_says_its_reason(said, reason):
+    with pytest.raises(wire.Rejected) as rejected:
+        wire.Decoder(events.LabelEvent).decode(said)
+    assert rejected.value.reason == reason
+    assert 0 < len(str(rejected.value)) <= 1_000
+
+
+def test_the_largest_message_is_still_decoded():
+    said = json.dumps(GOOD[events.LabelEvent]).encode()
+    assert wire.Decoder(events.LabelEvent).decode(said.ljust(wire.LARGEST)).of == "a"
+
+
+def test_a_good_message_never_asks_pydantic(model, monkeypatch):
+    monkeypatch.setattr(model, "model_validate_json", None)
+    assert wire.Decoder(model).decode(json.dumps(GOOD[model]).encode()) is not None
+
+
+def test_what_is_decoded_is_frozen(model):
+    message = wire.Decoder(model).decode(json.dumps(GOOD[model]).encode())
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(message, next(iter(model.model_fields)), "b")
