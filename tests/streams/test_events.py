@@ -101,7 +101,7 @@ def test_names_are_of_1_to_256_characters(model, name):
 @pytest.mark.parametrize("model", [events.TrafficEvent, events.SensorEvent])
 def test_features_are_numbers(model, value):
     assert refused(model, GOOD[model] | {"x": {"a": value}})
-    assert refused(model, GOOD[model] | {"x": value})
+    assert refused(model, GOOD[model] | {"x": [value]})
 
 
 @pytest.mark.parametrize("value", [True, None, [1.0], {"b": 1.0}, "", "x" * 4_097])
