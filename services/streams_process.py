@@ -95,6 +95,8 @@ class RunnerService(Service):
     async def on_stop(self) -> None:
         """Let the runner write its last checkpoints."""
         self.runner.stopping.set()
+        if self._thread.ident is None:
+            return
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
 
 
@@ -120,6 +122,7 @@ class StoreWatch(Service):
 def make_app(settings: Settings, runner: Runner) -> faust.App:
     """Build the Faust application: lifecycle, web port, alarms and commands."""
     kafka = settings.kafka
+    settings.data.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         f"{settings.app}-{kafka.group}-rare",
         broker=[f"kafka://{broker.strip()}" for broker in kafka.brokers.split(",")],
@@ -143,8 +146,8 @@ def make_app(settings: Settings, runner: Runner) -> faust.App:
     )
     service = RunnerService(runner)
     watch = StoreWatch(runner.store)
-    app.add_runtime_dependency(service)
-    app.add_runtime_dependency(watch)
+    app.add_dependency(service)
+    app.add_dependency(watch)
     alarms: deque[dict[str, Any]] = deque(maxlen=ALARMS_SHOWN)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -208,6 +211,9 @@ def _credentials(client: Mapping[str, str]) -> Any:
 
 def run(settings: Settings) -> None:
     """Run the streams process until SIGTERM or SIGINT; exits 0 after a last checkpoint, 1 when it died."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("faust", "mode", "aiokafka", "kafka"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     point = os.environ.get("DRIFTLINE_FAILPOINT")
     if point:
         failpoint.arm_to_die(point)

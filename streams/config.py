@@ -124,7 +124,7 @@ class StreamConfig(Part):
     max_ahead_seconds: float = Field(86_400.0, gt=0)
     """An event further ahead of its Kafka timestamp than this is refused: it would expire all that wait."""
     skew_seconds: float = Field(5.0, ge=0)
-    """How far events and labels may run ahead of each other while a lane catches up, by Kafka's time of each."""
+    """How far events may run ahead of the labels while a lane catches up, by Kafka's time of each."""
     waiting: Waiting = Waiting()
     checkpoint: Rhythm = Rhythm()
     models: dict[Annotated[str, AfterValidator(_model_name)], ModelConfig] = Field(min_length=1)

@@ -22,8 +22,8 @@ class Gap(Exception):
 class Order:
     """The messages that wait to be handled, and the order in which they are.
 
-    `skew_seconds` is how far one topic may run ahead of the other, by Kafka's time of the messages: runs of one topic
-    are handled faster than single messages.
+    `skew_seconds` is how far events may run ahead of labels, by Kafka's time of the messages: runs of one topic are
+    handled faster than single messages.
     """
 
     def __init__(self, lane: Lane, skew_seconds: float):
@@ -56,7 +56,7 @@ class Order:
         event_time, label_time = self._time(events[0]), self._time(labels[0])
         if event_time <= label_time:
             return self._until(events, label_time + self.skew_seconds)
-        return self._until(labels, event_time + self.skew_seconds)
+        return self._until(labels, event_time)  # a label that comes before its event would only have to wait for it
 
     def _planned(self, offsets: dict[str, int]) -> list[Message]:
         events, labels = self.queues[self.events], self.queues[self.labels]

@@ -104,6 +104,7 @@ class Runner:
             for holding in self.holdings.values():
                 if holding.tenure is not None:
                     holding.tenure.close()
+            self.holdings.clear()  # closing the consumer revokes what is left
             consumer.close()
             self.log.close()
 
