@@ -107,10 +107,11 @@ def test_all_is_well_where_the_partitions_agree():
     assert topics.check({"a": stream("t")}, all_well("t", 5)) == []  # made before with another number
 
 
+@pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("what", ["labels", "predictions"])
-def test_a_differing_count_is_a_fault_that_says_both_numbers(what):
-    [fault] = topics.check({"a": stream("t")}, all_well("t") | {f"t.{what}": 4})
-    assert f"its {what} topic 't.{what}' has 4 partitions and its event topic 't' has 3" in fault
+def test_a_differing_count_is_a_fault_that_says_both_numbers(what, count):
+    [fault] = topics.check({"a": stream("t")}, all_well("t") | {f"t.{what}": count})
+    assert f"its {what} topic 't.{what}' has {count} partitions and its event topic 't' has 3" in fault
     assert f"make 't.{what}' again with 3" in fault
 
 
