@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 import msgspec
 
 from driftline.streams.lane import Lane
-from driftline.streams.state import Parts, Touched
+from driftline.streams.state import Parts, Touched, family
 from driftline.streams.store import Snapshot
 from driftline.streams.vault import SEAL, Foreign, Unsound, Vault
 
@@ -41,6 +42,14 @@ class Header(msgspec.Struct):
     """Names the snapshot key without telling it."""
     parts: dict[str, str]
     """Digest of each part."""
+    keys: dict[str, int]
+    """How many keys each per-key model holds: keys that are missing carry no seal that could tell."""
+
+
+@cache
+def version(name: str) -> str:
+    """The version of a library; read once, for the files behind it are slow to read."""
+    return metadata.version(name)
 
 
 def libraries() -> dict[str, str]:
@@ -77,6 +86,7 @@ def write(
         libraries=libraries(),
         key=lane.vault.key_id,
         parts={name: checksum(part) for name, part in parts.items()},
+        keys={family(slot): len(slot.keyed) for slot in lane.slots if slot.keyed is not None},
     )
     body = msgspec.json.encode(header)
     return Snapshot(serial, lane.vault.seal(f"{lane.name}/header", body), parts, keyed)
@@ -120,6 +130,10 @@ def read(snapshot: Snapshot, name: str, vault: Vault) -> Header:
     for part, said in header.parts.items():
         if checksum(snapshot.parts.get(part, b"")) != said:
             raise Unsound(f"{name}: generation {snapshot.serial}: the part {part} is damaged")
+    for part, count in header.keys.items():
+        found = len(snapshot.keyed.get(part, ()))
+        if found != count:
+            raise Unsound(f"{name}: generation {snapshot.serial}: {part} has {found} keys instead of {count}")
     return header
 
 

@@ -254,8 +254,9 @@ class Lane:
         for place, panel in enumerate(self._panels):
             teach = panel.teach
             for lesson in lessons:
-                if lesson.entry.bases:
-                    teach(lesson.y, lesson.entry.bases[place])
+                guesses = lesson.entry.bases[place]
+                if guesses is not None:  # the event was there before the first model of this task
+                    teach(lesson.y, guesses)
         raised: list[Raised] = []
         for slot in self.slots:
             raised += slot.teach(lessons)
@@ -284,6 +285,13 @@ class Lane:
         if label.key != arrival.key:
             message = Message(self.labels, label.offset, label.key.encode(), label.value)
             why = Rejected("key", "KeyMismatch", letters.key_fault(message.key, "of", arrival.key))
+            self._defer(why, message, 0)
+            self._settle()
+            return
+        if self.waiting.entries.get(arrival.id) is not arrival.entry:  # it was too old to wait at all
+            self.counts["labels/late"] += 1
+            message = Message(self.labels, label.offset, label.key.encode(), label.value)
+            why = Rejected("label_late", "LateLabel", letters.late(arrival.id, self.config.waiting))
             self._defer(why, message, 0)
             self._settle()
             return

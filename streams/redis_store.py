@@ -200,7 +200,16 @@ class RedisSession:
         return [entry["serial"] for entry in self._kept]
 
     def load(self, serial: int) -> Snapshot:
-        """Read one generation. Raises `Unsound` where something of it is missing, `Broken`."""
+        """Read one generation. Raises `Unsound` where something of it is missing, `Broken` or `Unavailable`."""
+        try:
+            return self._load(serial)
+        except ResponseError as error:
+            if str(error).startswith("WRONGTYPE"):
+                raise Unsound(f"{self._lane}: generation {serial}: {error}") from error
+            self.close()
+            raise Unavailable(f"Redis cannot be read: {error}") from error
+
+    def _load(self, serial: int) -> Snapshot:
         place = self.serials.index(serial)
         entry = self._kept[place]
         tag = entry["tag"]
@@ -217,9 +226,15 @@ class RedisSession:
             raise Unsound(f"{self._lane}: generation {serial} lacks {', '.join(missing) or 'its header'}")
         keyed: Keys = {}
         for name in entry["keyed"]:
-            keys = dict(self._hash(f"{self._key}:keys:{name}"))
-            for delta in self._kept[1 : place + 1]:
-                keys.update(self._hash(delta["keyed"][name]) if delta["keyed"].get(name) else ())
+            keys: dict[str, bytes] = {}
+            for at, generation in enumerate(self._kept[: place + 1]):
+                if name not in generation["keyed"]:  # a model that was taken away, and came back, begins anew
+                    keys = {}
+                    continue
+                if at == 0:
+                    keys.update(self._hash(f"{self._key}:keys:{name}"))
+                if generation["keyed"][name]:
+                    keys.update(self._hash(generation["keyed"][name]))
             keyed[name] = {key: value for key, value in keys.items() if value}
         return Snapshot(serial, head, parts, keyed)
 
@@ -273,7 +288,7 @@ class RedisSession:
         gone, kept = every[:-KEPT], every[-KEPT:]
         for old in gone:
             commands += self._forget(old, with_keys=False)
-        for name in sorted({name for old in gone for name in old["keyed"]} - {n for e in kept for n in e["keyed"]}):
+        for name in sorted({name for old in gone for name in old["keyed"]} - set(kept[0]["keyed"])):
             commands.append(["DEL", f"{self._key}:keys:{name}"])
         # The keys' base follows the oldest generation kept: what that one touched is merged into it.
         kept[0] = {**kept[0], "keyed": dict(kept[0]["keyed"])}

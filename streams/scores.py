@@ -102,7 +102,7 @@ class MulticlassScores(Scores):
         """Judge one answer; the loss is 0 or 1."""
         said, p = guess
         self.n += 1
-        chance = p.get(y, 0.0) if isinstance(p, dict) else None
+        chance = p.get(str(y), 0.0) if isinstance(p, dict) else None
         if chance is not None:
             self.asked += 1
             self.logs -= log(chance if chance > _TINY else _TINY)

@@ -13,6 +13,10 @@ Ask = Callable[[Any], Guess]
 """Features in, answer and probability out."""
 
 
+NO_CLASS = "unknown"
+"""The answer of a classifier that has not seen a class yet; empty text is refused on the wire."""
+
+
 class NotFinite(ValueError):
     """A model answered with a number that is not finite."""
 
@@ -51,7 +55,7 @@ def ask_multiclass(model: Any) -> Ask:
     def ask(x: Any) -> Guess:
         p = predict(x)
         if not p:
-            return "", None
+            return NO_CLASS, None
         said = max(p, key=p.__getitem__)
         if any(share - share != 0.0 for share in p.values()):
             raise NotFinite(f"the probabilities are {p}")

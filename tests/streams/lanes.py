@@ -1,0 +1,109 @@
+"""Lanes, messages and models for the tests of streams: small, and of every task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from driftline.streams.config import StreamConfig
+from driftline.streams.lane import Lane, Message
+from driftline.streams.vault import Vault
+from driftline.streams.wire import encode
+
+VAULT = Vault(b"0123456789abcdef")
+START = 1e9
+"""Event time of the first event."""
+
+
+class Stubborn:
+    """A binary model that fails where a feature tells it to, and remembers what it was taught."""
+
+    def __init__(self) -> None:
+        self.taught: list[tuple[dict[str, float], bool]] = []
+
+    def predict_proba_one(self, x: dict[str, float]) -> dict[bool, float]:
+        """Raise, answer NaN, or say how often yes was right."""
+        if x.get("fail") == 1.0:
+            raise RuntimeError("no")
+        if x.get("fail") == 2.0:
+            return {True: float("nan")}
+        return {True: (1 + sum(y for _, y in self.taught)) / (2 + len(self.taught))}
+
+    def learn_one(self, x: dict[str, float], y: bool) -> None:
+        """Raise, or remember."""
+        if x.get("fail") == 3.0:
+            raise KeyError("cannot learn this")
+        self.taught.append((dict(x), y))
+
+
+STUBBORN = {"class": f"{__name__}:Stubborn", "task": "binary"}
+LOGISTIC = {"class": "river.linear_model:LogisticRegression"}
+TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.3}}
+"""A detector that speaks after a few labels."""
+
+MODELS: dict[str, Any] = {
+    "logistic": {**LOGISTIC, "drift": {**TWITCHY, "policy": "reset"}},
+    "each": {**LOGISTIC, "per": "key", "max_keys": 2, "key_max_age_seconds": 30.0, "drift": TWITCHY},
+    "again": {**LOGISTIC, "per": "key", "drift": {**TWITCHY, "policy": "reset"}},
+    "classes": {"class": "river.naive_bayes:GaussianNB", "task": "multiclass"},
+    "labels": {"class": "binary-relevance"},
+    "number": {"class": "river.linear_model:LinearRegression", "drift": TWITCHY},
+    "groups": {"class": "river.cluster:KMeans", "parameters": {"n_clusters": 3, "seed": 1}},
+    "strange": {
+        "class": "river.anomaly:HalfSpaceTrees",
+        "parameters": {"n_trees": 2, "height": 3, "window_size": 5, "seed": 1},
+        "drift": {**TWITCHY, "policy": "reset"},
+    },
+    "ahead": {
+        "class": "holt-winters",
+        "per": "key",
+        "target": "a",
+        "horizon": 3,
+        "season": 2,
+        "drift": {**TWITCHY, "policy": "reset"},
+    },
+    "stubborn": STUBBORN,
+}
+"""One model of every task, per lane and per key, with alarms and resets."""
+
+
+def config(models: dict[str, Any] | None = None, **changed: Any) -> StreamConfig:
+    """A stream of sensors `s`."""
+    said = {"kind": "sensor", "topic": "s", "models": models or {"m": STUBBORN}, **changed}
+    return StreamConfig.model_validate(said)
+
+
+def lane(models: dict[str, Any] | None = None, vault: Vault = VAULT, **changed: Any) -> Lane:
+    """A lane of the stream, without state."""
+    return Lane("s", 0, config(models, **changed), vault)
+
+
+def event(offset: int, id_: str | None = None, key: str = "k", at: float | None = None, **x: float) -> Message:
+    """An event at this offset, and of the second of this number unless told otherwise."""
+    said = START + offset if at is None else at
+    body = {"id": id_ or f"e{offset}", "at": said, "sensor": key, "x": x or {"a": float(offset)}}
+    return Message("s", offset, key.encode(), encode(body))
+
+
+def label(offset: int, of: str, y: Any, key: str = "k", at: float | None = None) -> Message:
+    """The label of an event."""
+    body = {"of": of, "at": START + offset if at is None else at, "y": y}
+    return Message("s.labels", offset, key.encode(), encode(body))
+
+
+def read(value: bytes) -> dict[str, Any]:
+    """A message as plain values."""
+    said: dict[str, Any] = msgspec.json.decode(value)
+    return said
+
+
+def letters(outs: Any, reason: str | None = None) -> list[dict[str, Any]]:
+    """The dead letters among messages, or those of one reason."""
+    said = [read(out.value) for out in outs if out.topic == "s.dead"]
+    return [letter for letter in said if reason in (None, letter["reason"])]
+
+
+def outcomes(lane: Lane) -> dict[str, int]:
+    """What became of the labels so far."""
+    return {name.removeprefix("labels/"): n for name, n in lane.counts.items() if name.startswith("labels/")}

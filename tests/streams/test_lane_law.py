@@ -1,0 +1,135 @@
+"""The law of the lane: however the same messages are cut into batches, the outputs and the state are the same."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lanes import MODELS, START, event, label, lane, outcomes, read
+
+from driftline.streams.lane import Message
+from driftline.streams.state import digests, freeze, restore
+
+TIGHT = {"max_count": 6, "max_age_seconds": 20, "early_max_count": 3, "early_max_age_seconds": 8}
+"""Bounds that a few dozen messages run into."""
+
+KEYS = st.sampled_from(["k", "l", "m"])
+VALUES = st.sampled_from([-2.0, -0.5, 0.0, 0.5, 1.0, 3.0])
+TIMES = st.integers(0, 60).map(lambda second: START + second)
+IDS = st.integers(0, 24).map("e{}".format)
+TRUTHS = st.one_of(
+    st.booleans(), st.sampled_from([0.0, 1.5, -7.25]), st.sampled_from(["red", "blue"]),
+    st.dictionaries(st.sampled_from(["p", "q"]), st.booleans(), min_size=1),
+)  # fmt: skip
+FEATURES = st.fixed_dictionaries({"b": VALUES}, optional={"a": VALUES, "fail": st.sampled_from([1.0, 2.0, 3.0])})
+BAD = st.sampled_from([b"{poison", b'{"id": "e1"}', None, b"[[1]]", b"\xff"])
+
+
+@st.composite
+def lives(draw):
+    """Messages of one lane: good and bad ones, in any order of the two topics, some of them repeated."""
+    messages = []
+    places = {"s": 0, "s.labels": 0}
+    for _ in range(draw(st.integers(1, 45))):
+        topic = draw(st.sampled_from(["s", "s.labels"]))
+        place = places[topic]
+        key, at = draw(KEYS), draw(TIMES)
+        if draw(st.integers(0, 9)) == 0:
+            message = Message(topic, place, draw(st.sampled_from([b"k", None, b"\xff"])), draw(BAD))
+        elif topic == "s":
+            message = event(place, draw(IDS), key, at, **draw(FEATURES))
+        else:
+            message = label(place, draw(IDS), draw(TRUTHS), key, at)
+        messages.append(message)
+        # Kafka may repeat, and offsets may be missing.
+        places[topic] = draw(st.sampled_from([place, place + 1, place + 1, place + 1, place + 3]))
+    return messages
+
+
+def cut(messages, places):
+    """The messages in batches that end at these places."""
+    edges = sorted({0, len(messages), *(place for place in places if place < len(messages))})
+    return [messages[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+
+
+def live(batches):
+    desk = lane(MODELS, waiting=TIGHT)
+    outs = [out for batch in batches for out in desk.handle(batch)]
+    return desk, outs
+
+
+@given(lives(), st.lists(st.integers(1, 44)))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_way_of_cutting_the_messages_gives_the_same(messages, places):
+    one, outs = live([messages])
+    other, others = live(cut(messages, places))
+    assert others == outs
+    assert other.outbox == one.outbox
+    assert digests(other) == digests(one)
+    single, singles = live([[message] for message in messages])
+    assert (singles, single.outbox) == (outs, one.outbox)
+    assert digests(single) == digests(one)
+
+
+@given(lives(), st.lists(st.integers(1, 44), min_size=1, max_size=3))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_state_that_was_stored_and_taken_back_goes_on_as_if_nothing_had_been(messages, places):
+    straight, outs = live([messages])
+    desk, found, outbox = lane(MODELS, waiting=TIGHT), [], []
+    keyed: dict = {}
+    for batch in cut(messages, places):
+        found += desk.handle(batch)
+        outbox += desk.outbox
+        desk.outbox = []
+        parts, touched = freeze(desk)
+        for name, keys in touched.items():
+            kept = {**keyed.get(name, {}), **keys}
+            keyed[name] = {key: value for key, value in kept.items() if value is not None}
+        before = digests(desk)
+        desk = lane(MODELS, waiting=TIGHT)
+        restore(desk, parts, keyed)
+        assert digests(desk) == before
+    assert found == outs
+    assert outbox == straight.outbox
+    assert digests(desk) == digests(straight)
+
+
+@given(lives())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_label_has_one_outcome_and_every_unusable_message_one_letter(messages):
+    desk, outs = live([messages])
+    told = [read(out.value) for out in [*outs, *desk.outbox] if out.topic == "s.dead"]
+    whole = [letter["id"] for letter in told if letter["reason"] != "model"]
+    assert len(whole) == len(set(whole))
+    refused = sum(
+        letter["topic"] == "s.labels"
+        and letter["reason"] not in ("label_late", "label_conflicting", "label_unknown", "model")
+        for letter in told
+    )
+    assert desk.counts["labels"] == sum(outcomes(desk).values()) + len(desk.waiting.early) + refused
+    for outcome in ("late", "conflicting", "unknown"):
+        letters = [letter for letter in told if letter["reason"] == f"label_{outcome}"]
+        assert len(letters) == outcomes(desk).get(outcome, 0)
+    for reason in {letter["reason"] for letter in told}:
+        assert desk.counts[f"rejected/{reason}"] == sum(letter["reason"] == reason for letter in told)
+
+
+@given(lives())
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_all_that_a_lane_sends_can_be_read(messages):
+    from driftline.streams.events import Alarm, DeadLetter
+    from driftline.streams.fence import FenceFilter
+
+    desk, outs = live([messages])
+    believe = FenceFilter()
+    shapes = {"s.dead": DeadLetter, "driftline.alarms": Alarm}
+    for offset, out in enumerate([*outs, *desk.outbox]):
+        if out.topic == "s.predictions":
+            assert believe.feed(0, offset, out.value).id == out.id
+        else:
+            assert shapes[out.topic].model_validate_json(out.value).id == out.id
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_the_law_is_tried_on_lanes_in_which_this_model_answers(name):
+    desk = lane(MODELS, waiting=TIGHT)
+    outs = desk.handle([event(0, a=1.0, b=2.0), event(1, a=2.0, b=0.0)])
+    assert [out.id for out in outs if out.id.startswith(f"{name}/")] == [f"{name}/s/0/0", f"{name}/s/0/1"]
