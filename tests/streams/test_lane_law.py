@@ -1,5 +1,7 @@
 """The law of the lane: however the same messages are cut into batches, the outputs and the state are the same."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def lives(draw):
 def cut(messages, places):
     """The messages in batches that end at these places."""
     edges = sorted({0, len(messages), *(place for place in places if place < len(messages))})
-    return [messages[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [messages[start:end] for start, end in pairwise(edges)]
 
 
 def live(batches):
