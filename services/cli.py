@@ -6,6 +6,7 @@ import typer
 
 from driftline import __version__
 from driftline.services.commands.streams import streams
+from driftline.services.commands.up import up
 
 app = typer.Typer(
     name="driftline",
@@ -29,6 +30,7 @@ def main_options(
     """Options of all commands."""
 
 
+app.command()(up)
 app.command()(streams)
 
 
