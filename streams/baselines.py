@@ -173,12 +173,15 @@ class Panel:
         """What each baseline answers now."""
         return [baseline.guess() for baseline in self.baselines]
 
-    def teach(self, y: Any, guesses: list[Guess]) -> None:
-        """Judge and teach each baseline by one label."""
-        if self.accepts(y):
-            for (baseline, judge), guess in zip(self._pairs, guesses, strict=True):
-                judge(y, guess)
-                baseline.learn(y)
+    def teach(self, run: Iterable[tuple[Any, list[Guess] | None]]) -> None:
+        """Judge and teach each baseline by a run of labels, each with what was guessed at its event (None: nothing)."""
+        accepts = self.accepts
+        fitting = [(y, guesses) for y, guesses in run if guesses is not None and accepts(y)]
+        for place, (baseline, judge) in enumerate(self._pairs):
+            learn = baseline.learn
+            for y, guesses in fitting:
+                judge(y, guesses[place])
+                learn(y)
 
     def state(self) -> dict[str, Any]:
         """Return everything."""

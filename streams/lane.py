@@ -8,6 +8,7 @@ topic are handled column by column: first all are checked, then each model takes
 from __future__ import annotations
 
 import operator
+from bisect import bisect_left
 from collections import Counter
 from typing import Any
 
@@ -23,7 +24,7 @@ from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised, slo
 from driftline.streams.tasks import never
 from driftline.streams.vault import Vault
 from driftline.streams.waiting import Early, Entry, WaitingSet, mark
-from driftline.streams.wire import EVENTS, Decoder, Label, Prediction, Rejected, encode
+from driftline.streams.wire import EVENTS, LARGEST, Decoder, Label, Prediction, Rejected, encode
 
 Origin = tuple[str, int, float, str]
 """Topic, offset, event time and key of the message that raised something."""
@@ -84,8 +85,11 @@ class Lane:
         """`events`, `labels`, `rejected/reason`, `labels/outcome`, `repeated`."""
         self.delays = [0] * (len(DELAYS) + 1)
         self.delay_seconds = 0.0
-        self._event = Decoder(KINDS[config.kind], EVENTS[config.kind]).decode
-        self._label = Decoder(LabelEvent, Label).decode
+        events, labels = Decoder(KINDS[config.kind], EVENTS[config.kind]), Decoder(LabelEvent, Label)
+        self._event, self._fast_event = events.decode, events.fast
+        self._label, self._fast_label = labels.decode, labels.fast
+        self._ahead = config.max_ahead_seconds
+        self._accepts = [panel.accepts for panel in self._panels]
         self._entity = operator.attrgetter(ENTITY[config.kind])
         self._click = config.kind == "click"
         self._due: list[tuple[int, int, Out]] = []
@@ -114,22 +118,21 @@ class Lane:
 
     def _handle_events(self, run: list[Message], outs: list[Out]) -> None:
         batch: list[Arrival] = []
-        early, topic = self.waiting.early, self.events
+        early, topic, next_, count = self.waiting.early, self.events, self.offsets[self.events], 0
         for message in run:
-            if message.offset < self.offsets[topic]:
+            if message.offset < next_:
                 self.counts["repeated"] += 1
                 continue
-            self.counts["events"] += 1
+            next_ = self.offsets[topic] = message.offset + 1
+            count += 1
             try:
                 arrival = self._arrive(message, len(batch))
             except Rejected as why:
                 self._answer(batch, outs)
                 batch = []
                 outs.append(self._letter(why, message))
-                self.offsets[topic] = message.offset + 1
                 continue
             batch.append(arrival)
-            self.offsets[topic] = message.offset + 1
             if early:
                 self._give_up(self.waiting.overdue(), arrival.place)
                 label = early.pop(arrival.id, None)
@@ -138,28 +141,29 @@ class Lane:
                     batch = []
                     self._join_early(label, arrival)
         self._answer(batch, outs)
+        if count:
+            self.counts["events"] += count
 
     def _arrive(self, message: Message, place: int) -> Arrival:
         """Check one event and let it wait. Raises `Rejected`."""
-        event = self._event(message.value)
-        entity = self._entity(event)
-        if message.key is None or message.key.decode("utf-8", "replace") != entity:
-            raise Rejected("key", "KeyMismatch", letters.key_fault(message.key, ENTITY[self.config.kind], entity))
-        if message.timestamp is not None and event.at > message.timestamp + self.config.max_ahead_seconds:
-            ahead = event.at - message.timestamp
-            raise Rejected(
-                "future", "FutureEvent", f"at: {ahead:.0f} s ahead of the message's own time: is the clock right?"
-            )
-        waiting = self.waiting
-        if event.id in waiting.entries:
-            raise Rejected(
-                "duplicate", "DuplicateEvent", f"id: an event {event.id!r} is already here: ids must be unique"
-            )
+        value, key, waiting = message.value, message.key, self.waiting
+        event: Any
+        try:
+            event = self._fast_event(value) if value is not None and len(value) <= LARGEST else self._event(value)
+        except msgspec.MsgspecError:
+            event = self._event(value)
+        at, name, entity = event.at, event.id, self._entity(event)
+        if key is None or key != entity.encode():
+            raise Rejected("key", "KeyMismatch", letters.key_fault(key, ENTITY[self.config.kind], entity))
+        if message.timestamp is not None and at > message.timestamp + self._ahead:
+            self._check_time(at, message)
+        if name in waiting.entries:
+            raise Rejected("duplicate", "DuplicateEvent", f"id: an event {name!r} came before: ids must be unique")
         x = {**event.x, "user": event.user, "item": event.item} if self._click else event.x
-        entry = Entry(event.at, entity, x, [], [])
-        waiting.add(event.id, entry, self._labelled)
+        entry = Entry(at, entity, x, [], [])
+        waiting.add(name, entry, self._labelled)
         seen = {self.events: message.offset, self.labels: self.offsets[self.labels]}
-        return Arrival(place, message.offset, event.id, entry, waiting.watermark, seen)
+        return Arrival(place, message.offset, name, at, entity, x, entry, waiting.watermark, seen)
 
     def _check_time(self, at: float, message: Message) -> None:
         if message.timestamp is not None and at > message.timestamp + self.config.max_ahead_seconds:
@@ -181,21 +185,22 @@ class Lane:
         bases = [panel.guesses() for panel in self._panels]  # labels come between runs: the same for all of a run
         topic, partition, gen = self.config.prediction_topic, self.partition, self.gen
         heads = [(slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/") for slot in self.slots]
+        columns_of = list(zip(heads, columns, strict=True))
         for row, one in enumerate(batch):
-            guesses: list[Any] = []
-            key, seen, id_ = one.key, one.seen, one.id
-            for (model, version, head), column in zip(heads, columns, strict=True):
+            guesses = one.entry.guesses
+            one.entry.bases = bases
+            key, offset = one.key, one.offset
+            for (model, version, head), column in columns_of:
                 guess = column[row]
-                if isinstance(guess, Failure):
+                if guess.__class__ is Failure:
                     raised.append((one.place, self.slots[len(guesses)], guess))
                     guesses.append(None)
                     continue
                 guesses.append(guess)
-                name = f"{head}{one.offset}"
-                made = Prediction(name, model, id_, key, one.at, guess[0], seen, gen, version, guess[1])
+                name = f"{head}{offset}"
+                y, p = guess  # type: ignore[misc]
+                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p)
                 outs.append(Out(topic, partition, key, encode(made), name))
-            one.entry.guesses = guesses
-            one.entry.bases = bases
         if raised:
             self._tell(raised, {one.place: (self.events, one.offset, one.at, one.key) for one in batch})
         self._settle()
@@ -205,58 +210,69 @@ class Lane:
     def _handle_labels(self, run: list[Message], outs: list[Out]) -> None:
         lessons: list[Lesson] = []
         known: dict[int, Origin] = {}
+        entries, next_, handled = self.waiting.entries, self.offsets[self.labels], 0
         for place, message in enumerate(run):
-            if message.offset < self.offsets[self.labels]:
+            offset = message.offset
+            if offset < next_:
                 self.counts["repeated"] += 1
                 continue
-            self.counts["labels"] += 1
-            self.offsets[self.labels] = message.offset + 1
+            next_ = offset + 1
+            handled += 1
             try:
-                label = self._label(message.value)
-                if not message.key:
-                    raise Rejected("key", "KeyMismatch", letters.key_fault(None, "of", "the key of its event"))
-                self._check_time(label.at, message)
-                if not self._fits(label.y):
-                    raise Rejected("label_type", "LabelType", self._wanted(label.y))
+                label = self._check_label(message)
             except Rejected as why:
                 outs.append(self._letter(why, message))
                 continue
-            entry = self.waiting.entries.get(label.of)
-            if entry is None:
-                self._hold(label, message, place)
-            elif not isinstance(entry, Entry):
-                self._repeat(label, entry[1], message, place)
-            elif entry.key != message.key.decode("utf-8", "replace"):
-                fault = Rejected("key", "KeyMismatch", letters.key_fault(message.key, "of", entry.key))
-                self._defer(fault, message, place)
+            entry = entries.get(label.of)
+            if entry.__class__ is not Entry:
+                if entry is None:
+                    self._hold(label, message, place)
+                else:
+                    self._repeat(label, entry[1], message, place)  # type: ignore[index]
+            elif entry.key.encode() != message.key:
+                fault = letters.key_fault(message.key, "of", entry.key)
+                self._defer(Rejected("key", "KeyMismatch", fault), message, place)
             else:
-                known[place] = (self.labels, message.offset, label.at, entry.key)
+                known[place] = (self.labels, offset, label.at, entry.key)
                 lessons.append(Lesson(place, entry, label.y))
-                self._close(label.of, entry, label.y, label.at, "joined")
-        self._teach(lessons, known)
+                self._close(label.of, entry, label.y, label.at)
+        self.offsets[self.labels] = next_
+        if handled:
+            self.counts["labels"] += handled
+        if lessons:
+            self.counts["labels/joined"] += len(lessons)
+            self._teach(lessons, known)
         self._settle()
 
-    def _close(self, name: str, entry: Entry, y: Any, at: float, outcome: str) -> None:
+    def _check_label(self, message: Message) -> Any:
+        """Decode and check one label. Raises `Rejected`."""
+        value = message.value
+        label: Any
+        try:
+            label = self._fast_label(value) if value is not None and len(value) <= LARGEST else self._label(value)
+        except msgspec.MsgspecError:
+            label = self._label(value)
+        if not message.key:
+            raise Rejected("key", "KeyMismatch", letters.key_fault(None, "of", "the key of its event"))
+        if message.timestamp is not None and label.at > message.timestamp + self._ahead:
+            self._check_time(label.at, message)
+        for accepts in self._accepts:
+            if accepts(label.y):
+                return label
+        tasks = ", ".join(self.panels)
+        raise Rejected(
+            "label_type", "LabelType", f"y: {letters.type_of(label.y)} is no label for the models here ({tasks})"
+        )
+
+    def _close(self, name: str, entry: Entry, y: Any, at: float) -> None:
         self.waiting.close(name, entry, y)
-        self.counts[f"labels/{outcome}"] += 1
         delay = at - entry.at
         self.delay_seconds += delay
-        place = 0
-        for bound in DELAYS:
-            if delay <= bound:
-                break
-            place += 1
-        self.delays[place] += 1
+        self.delays[bisect_left(DELAYS, delay)] += 1
 
     def _teach(self, lessons: list[Lesson], known: dict[int, Origin]) -> None:
-        if not lessons:
-            return
         for place, panel in enumerate(self._panels):
-            teach = panel.teach
-            for lesson in lessons:
-                guesses = lesson.entry.bases[place]
-                if guesses is not None:  # the event was there before the first model of this task
-                    teach(lesson.y, guesses)
+            panel.teach([(one.y, one.entry.bases[place]) for one in lessons])
         raised: list[Raised] = []
         for slot in self.slots:
             raised += slot.teach(lessons)
@@ -295,7 +311,8 @@ class Lane:
             self._defer(why, message, 0)
             self._settle()
             return
-        self._close(arrival.id, arrival.entry, label.y, label.at, "early")
+        self._close(arrival.id, arrival.entry, label.y, label.at)
+        self.counts["labels/early"] += 1
         known = {0: (self.labels, label.offset, label.at, arrival.key)}
         self._teach([Lesson(0, arrival.entry, label.y)], known)
         self._settle()
@@ -313,13 +330,6 @@ class Lane:
             self.counts["labels/unknown"] += 1
             message = Message(self.labels, label.offset, label.key.encode(), label.value)
             self._defer(Rejected("label_unknown", "UnknownLabel", letters.unknown(name, self.config)), message, place)
-
-    def _fits(self, y: Any) -> bool:
-        return any(panel.accepts(y) for panel in self._panels)
-
-    def _wanted(self, y: Any) -> str:
-        tasks = ", ".join(self.panels)
-        return f"y: {letters.type_of(y)} is no label for the models of this stream ({tasks})"
 
     # -- what is told ------------------------------------------------------------------------------------------------
 

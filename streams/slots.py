@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from driftline.streams.config import ModelConfig
 from driftline.streams.drift import Watch
 from driftline.streams.keyed import Keyed
@@ -33,32 +35,26 @@ class Failure:
         self.message = str(error) or self.error
 
 
-class Arrival:
+class Arrival(msgspec.Struct, gc=False):
     """A valid event in its run."""
 
-    __slots__ = ("at", "entry", "id", "key", "offset", "place", "seen", "watermark", "x")
-
-    def __init__(self, place: int, offset: int, id_: str, entry: Entry, watermark: float, seen: dict[str, int]):
-        self.place = place
-        self.offset = offset
-        self.id = id_
-        self.entry = entry
-        self.at = entry.at
-        self.key = entry.key
-        self.x = entry.x
-        self.watermark = watermark
-        self.seen = seen
+    place: int
+    offset: int
+    id: str
+    at: float
+    key: str
+    x: dict[str, Any]
+    entry: Entry
+    watermark: float
+    seen: dict[str, int]
 
 
-class Lesson:
+class Lesson(msgspec.Struct, gc=False):
     """A label that has met its event."""
 
-    __slots__ = ("entry", "place", "y")
-
-    def __init__(self, place: int, entry: Entry, y: Any):
-        self.place = place
-        self.entry = entry
-        self.y = y
+    place: int
+    entry: Entry
+    y: Any
 
 
 Raised = tuple[int, "Slot", Failure | tuple[float, float, int]]
@@ -134,7 +130,13 @@ class Slot:
         """Judge each label's prediction first, then learn from it, on the features that were predicted on."""
         started = self.clock()
         raised: list[Raised] = []
-        index, accepts, judge, watch = self.index, self.task.accepts, self.scores.update, self.watch.update
+        index, accepts, judge, watch, learn = (
+            self.index,
+            self.task.accepts,
+            self.scores.update,
+            self.watch.update,
+            self._learner(),
+        )
         for lesson in run:
             entry, y = lesson.entry, lesson.y
             guess = entry.guesses[index]
@@ -142,17 +144,23 @@ class Slot:
                 continue
             if watch(judge(y, guess)):
                 raised.append(self.alarm(lesson.place))
+                learn = self._learner()
             try:
-                self._learn(entry, y)
+                if learn is not None:
+                    learn(entry.x, y)
+                else:
+                    self._learn(entry, y)
             except Exception as error:
                 raised.append((lesson.place, self, Failure(error)))
         self.learn_seconds += self.clock() - started
         return raised
 
+    def _learner(self) -> Callable[[Any, Any], None] | None:
+        """The model's own verb, where one model learns from all."""
+        return self.model.learn_one if self.keyed is None else None
+
     def _learn(self, entry: Entry, y: Any) -> None:
-        if self.keyed is None:
-            self.model.learn_one(entry.x, y)
-            return
+        assert self.keyed is not None
         model = self.keyed.find(entry.key)
         if model is not None:
             model.learn_one(entry.x, y)
@@ -210,6 +218,9 @@ class EventSlot(Slot):
             else:
                 answers.append(guess)
         return answers
+
+    def _learner(self) -> None:
+        return None
 
     def _learn(self, entry: Entry, y: Any) -> None:
         """Labels only judge."""

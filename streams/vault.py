@@ -58,8 +58,9 @@ class Vault:
         return payload
 
     def _mac(self, place: str, payload: bytes) -> bytes:
-        mac = hmac.new(self._key, place.encode(), hashlib.sha256)
-        mac.update(b"\0")
+        # Its length goes before the place: a key from Kafka is part of it, and must not run on into the payload.
+        where = place.encode("utf-8", "surrogatepass")
+        mac = hmac.new(self._key, len(where).to_bytes(8, "little") + where, hashlib.sha256)
         mac.update(payload)
         return mac.digest()
 

@@ -72,38 +72,43 @@ class WaitingSet:
         self.open = 0
         """Entries without a label yet."""
         self._first = 0.0
+        self._age, self._most = bounds.max_age_seconds, bounds.max_count
 
     def add(self, name: str, entry: Entry, labelled: bool = True) -> None:
         """Let an event wait; evict what is too old or too much. Where no label is taken, only its id is kept."""
-        entries, bounds = self.entries, self.bounds
-        if not entries:
-            self._first = entry.at
+        at, order = entry.at, self.order
+        if not order:
+            self._first = at
         if labelled:
-            entries[name] = entry
+            self.entries[name] = entry
             self.open += 1
         else:
-            entries[name] = (entry.at, None)
-        self.order.append(name)
-        if entry.at > self.watermark:
-            self.watermark = entry.at
-        if self._first < self.watermark - bounds.max_age_seconds or len(entries) > bounds.max_count:
+            self.entries[name] = (at, None)
+        order.append(name)
+        if at > self.watermark:
+            self.watermark = at
+        if self._first < self.watermark - self._age or len(order) > self._most:
             self._evict()
 
     def _evict(self) -> None:
-        entries, bounds = self.entries, self.bounds
-        before = self.watermark - bounds.max_age_seconds
-        while entries:
-            name = self.order[0]
+        entries, order, most = self.entries, self.order, self._most
+        before = self.watermark - self._age
+        first = self._first
+        while order:
+            name = order[0]
             oldest = entries[name]
-            self._first = oldest.at if isinstance(oldest, Entry) else oldest[0]
-            if self._first >= before and len(entries) <= bounds.max_count:
-                return
-            del entries[self.order.popleft()]
-            if isinstance(oldest, Entry):
+            waits = oldest.__class__ is Entry
+            first = oldest.at if waits else oldest[0]  # type: ignore[union-attr, index]
+            if first >= before and len(order) <= most:
+                break
+            order.popleft()
+            del entries[name]
+            if waits:
                 self.open -= 1
                 self.expired[name] = None
-                if len(self.expired) > bounds.max_count:
+                if len(self.expired) > most:
                     self.expired.popitem(last=False)
+        self._first = first
 
     def close(self, name: str, entry: Entry, y: Any) -> None:
         """Remember that an event has its label."""

@@ -69,7 +69,8 @@ class Decoder:
     def __init__(self, model: type[events.Message], shape: type[msgspec.Struct] | None = None):
         self.model = model
         self.shape = shape or struct(model)
-        self._fast = msgspec.json.Decoder(self.shape).decode
+        self.fast = msgspec.json.Decoder(self.shape).decode
+        """The hot path alone: for what it refuses, and for sizes, `decode` has the last word."""
 
     def decode(self, value: bytes | None) -> Any:
         """Return the message as a frozen struct.
@@ -81,7 +82,7 @@ class Decoder:
         if len(value) > LARGEST:
             raise Rejected("size", "MessageTooLarge", f"{len(value)} bytes: at most {LARGEST} are taken")
         try:
-            return self._fast(value)
+            return self.fast(value)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return self._slow(value)
 
