@@ -304,9 +304,7 @@ class Stack:
             "DRIFTLINE_REDIS__URL": settings.redis.url,
             "DRIFTLINE_WEB__HOST": settings.web.host,
             "DRIFTLINE_WEB__PORT": str(settings.web.port),
-            "DRIFTLINE_SECRETS__SNAPSHOT_KEY": secrets.snapshot_key.get_secret_value()
-            if secrets.snapshot_key
-            else None,
+            "DRIFTLINE_SECRETS__SNAPSHOT_KEY": key,
             "DRIFTLINE_SECRETS__SNAPSHOT_KEY_FILE": (
                 str(secrets.snapshot_key_file.absolute()) if secrets.snapshot_key_file else None
             ),
