@@ -71,9 +71,9 @@ class Series:
         """Return everything as arrays; a model of River's is a sealed pickle by the time that it is stored."""
         return {
             "model": encode(self.model),
-            "values": self._values,
+            "values": self._values.copy(),
             "count": self._count,
-            "issued": self._issued,
+            "issued": self._issued.copy(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
