@@ -9,7 +9,7 @@ from typing import Self
 
 import psutil
 
-from driftline.services.servers.process import Child
+from driftline.services.servers.process import Child, free_port
 
 COMMAND = f"{shlex.quote(sys.executable)} -m driftline streams"
 
@@ -38,6 +38,7 @@ class StreamsProcess:
         env = {
             "DRIFTLINE_KAFKA__BROKERS": brokers,
             "DRIFTLINE_REDIS__URL": redis_url,
+            "DRIFTLINE_WEB__PORT": str(free_port()),
             "DRIFTLINE_SECRETS__SNAPSHOT_KEY": "of-a-benchmark-and-no-secret",
         }
         self._child = Child("driftline streams", [*shlex.split(command), "--config", str(file)], self.log, env)

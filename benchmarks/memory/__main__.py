@@ -28,14 +28,12 @@ from benchmarks.streams_process import COMMAND, StreamsProcess
 from driftline.services.servers.kafka import KafkaServer
 from driftline.services.servers.process import ServerError
 from driftline.services.servers.redis import RedisServer
+from driftline.streams.config import ALARM_TOPIC
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 TOPIC = "memory"
 MODELS = 2
 CONFIG = """\
-[web]
-port = 0
-
 [streams.memory]
 kind = "sensor"
 topic = "{topic}"
@@ -102,7 +100,7 @@ def main(
         raise typer.Exit(3) from None
     with kafka, RedisServer() as redis, tempfile.TemporaryDirectory(prefix="driftline-memory-") as temporary:
         topics = Topics(kafka.bootstrap)
-        topics.create([TOPIC, f"{TOPIC}.labels", f"{TOPIC}.predictions"], partitions)
+        topics.create([TOPIC, f"{TOPIC}.labels", f"{TOPIC}.predictions", f"{TOPIC}.dead", ALARM_TOPIC], partitions)
         config = CONFIG.format(topic=TOPIC, partitions=partitions)
         with StreamsProcess(config, kafka.bootstrap, redis.url, Path(temporary), command) as streams:
             try:

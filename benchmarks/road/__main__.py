@@ -25,6 +25,7 @@ from benchmarks.streams_process import COMMAND
 from driftline.services.servers.kafka import KafkaServer
 from driftline.services.servers.kafka_jars import kafka_version
 from driftline.services.servers.process import ServerError
+from driftline.streams.config import ALARM_TOPIC
 
 ROOT = Path(__file__).resolve().parents[2]
 RIVALS = ROOT / ".venv-rivals"
@@ -93,7 +94,8 @@ class Bench:
         job = replace(job, predictions_topic=f"{job.events_topic}.predictions", group=f"{who}-{uuid.uuid4()}")
         self.topics.create([job.predictions_topic], self.partitions)
         if who is Contestant.ROAD:
-            watched = watch(job, self.topics, self.folder, self.sampler, self.command)
+            self.topics.create([f"{job.events_topic}.dead", ALARM_TOPIC], self.partitions)
+            watched = watch(job, self.topics, self.folder / job.group, self.sampler, self.command)
             told = {name: getattr(watched, name) for name in ("messages", "cpu_seconds", "wall_seconds", "threads")}
         else:
             told = self._subprocess(who, job)
@@ -124,7 +126,7 @@ def main(
     logistic_events: Annotated[int, typer.Option(min=1_000, help="Events for the logistic regression.")] = 200_000,
     tree_events: Annotated[
         int, typer.Option(min=1_000, help="Events for the tree, whose cost grows with it.")
-    ] = 60_000,
+    ] = 100_000,
     faust_events: Annotated[int, typer.Option(min=1_000, help="The most events for Faust, which is slow.")] = 20_000,
     quix_events: Annotated[int, typer.Option(min=1_000, help="The most events for Quix Streams.")] = 60_000,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; medians are reported.")] = 3,
@@ -182,7 +184,10 @@ def main(
             if program is not None:
                 for each in model or list(Model):
                     events = tree_events if each is Model.TREE else logistic_events
-                    _profile(bench, each, events, program, results)
+                    try:
+                        _profile(bench, each, events, program)
+                    except (RuntimeError, TimeoutError) as error:
+                        failed.append(f"profile: {error}")
             topics.close()
 
     about = {**machine.machine(), "kafka": kafka_version(), **machine.versions()}
@@ -202,10 +207,9 @@ def main(
         raise typer.Exit(1)
 
 
-def _profile(bench: Bench, model: Model, events: int, program: str, results: Path) -> None:
+def _profile(bench: Bench, model: Model, events: int, program: str) -> None:
     """Run the road once more, sampled; its times are not reported, for py-spy pauses it now and then."""
     name = model.partition(":")[2]
-    results.mkdir(parents=True, exist_ok=True)
     raw = bench.folder / f"{name}.samples"
     bench.sampler = sampling.Sampler(raw, program)
     try:

@@ -22,9 +22,6 @@ from benchmarks.streams_process import COMMAND, StreamsProcess
 from driftline.services.servers.redis import RedisServer
 
 CONFIG = """\
-[web]
-port = 0
-
 [streams.bench]
 kind = "sensor"
 topic = "{topic}"
