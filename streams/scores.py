@@ -157,8 +157,8 @@ class MultilabelScores(Scores):
                 self._add(name)
         truth = {name for name, on in y.items() if on}
         said = {name for name, on in guess[0].items() if on}
-        for name in said:
-            if name not in self.labels:
+        for name, on in guess[0].items():  # not `said`: the order of a set is another in every process
+            if on and name not in self.labels:
                 self._add(name)
         labels, counts = self.labels, self.counts
         both = truth & said

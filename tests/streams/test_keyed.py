@@ -124,6 +124,10 @@ def test_the_order_of_use_is_taken_back_whatever_order_the_store_has():
     assert list(again) == ["b", "c", "a"]
     again.want("d", 1.0, 1.0)
     assert list(again) == ["c", "a", "d"]
+    stored.update(again.touched())
+    third = keyed()
+    third.restore({key: value for key, value in stored.items() if value is not None})
+    assert list(third) == ["c", "a", "d"]
 
 
 def test_restored_keys_stay_sealed_until_they_are_wanted(monkeypatch):
