@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from driftline import __version__
+from driftline.services.commands.demo import demo
 from driftline.services.commands.streams import streams
 from driftline.services.commands.up import up
 
@@ -30,6 +31,7 @@ def main_options(
     """Options of all commands."""
 
 
+app.command()(demo)
 app.command()(up)
 app.command()(streams)
 

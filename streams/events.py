@@ -27,7 +27,7 @@ MAX_LETTER = 65_536
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 Seconds = Annotated[float, Field(ge=0, lt=MAX_SECONDS), msgspec.Meta(ge=0, lt=MAX_SECONDS)]
-Count = Annotated[int, Field(ge=0, lt=2**63), msgspec.Meta(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**63), msgspec.Meta(ge=0, le=2**63 - 1)]
 Few = msgspec.Meta(max_length=MAX_FEATURES)
 """msgspec's form of the bound on features; pydantic's stands beside it."""
 Numbers = Annotated[
@@ -45,7 +45,7 @@ Y = bool | float | Text | Labels
 class Message(BaseModel):
     """What all messages share: frozen, strict, no unknown fields, finite numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class TrafficEvent(Message):

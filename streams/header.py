@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from functools import cache
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -52,6 +53,7 @@ def version(name: str) -> str:
     return metadata.version(name)
 
 
+@cache
 def libraries() -> dict[str, str]:
     """Versions of what made a snapshot."""
     return {
