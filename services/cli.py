@@ -6,6 +6,8 @@ import typer
 
 from driftline import __version__
 from driftline.services.commands.demo import demo
+from driftline.services.commands.publish import publish
+from driftline.services.commands.replay import replay
 from driftline.services.commands.streams import streams
 from driftline.services.commands.up import up
 
@@ -33,6 +35,8 @@ def main_options(
 
 app.command()(demo)
 app.command()(up)
+app.command()(publish)
+app.command()(replay)
 app.command()(streams)
 
 

@@ -106,7 +106,7 @@ class Replayed:
 def replay(
     batches: Iterable[Batch],
     settings: Settings,
-    on_prediction: Callable[[bytes], None] = lambda value: None,
+    on_prediction: Callable[[bytes], object] = lambda value: None,
     on_progress: Callable[[int], None] = lambda messages: None,
 ) -> Replayed:
     """Let lanes of their own handle batches of messages; `on_prediction` gets each prediction as it would be sent."""

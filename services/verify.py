@@ -119,7 +119,8 @@ def verify(
     The lane may be live: its owner is not disturbed. `on_progress` is told the messages handled, and how many there
     are.
 
-    Raises `CannotVerify` (`NoSnapshot`, `LogTruncated`), `Unavailable`, `Foreign`, or `KeyError` for a stream that is not configured.
+    Raises `CannotVerify` (`NoSnapshot`, `LogTruncated`), `Unavailable`, `Foreign`, or `KeyError` for a stream that is
+    not configured.
     """
     config = settings.streams[stream]
     vault = Vault(snapshot_key(settings))
