@@ -41,7 +41,7 @@ class Rhythm(Part):
 
     events: int = Field(50_000, ge=1)
     """Messages handled since the last checkpoint."""
-    seconds: float = Field(2.0, gt=0, le=600)
+    seconds: float = Field(5.0, gt=0, le=600)
     """Seconds since the last checkpoint."""
 
 
@@ -123,7 +123,7 @@ class StreamConfig(Part):
     """Partitions of the topics when Driftline creates them."""
     max_ahead_seconds: float = Field(86_400.0, gt=0)
     """An event further ahead of its Kafka timestamp than this is refused: it would expire all that wait."""
-    skew_seconds: float = Field(5.0, ge=0)
+    skew_seconds: float = Field(1.0, ge=0)
     """How far events may run ahead of the labels while a lane catches up, by Kafka's time of each."""
     waiting: Waiting = Waiting()
     checkpoint: Rhythm = Rhythm()

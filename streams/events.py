@@ -45,7 +45,9 @@ Y = bool | float | Text | Labels
 class Message(BaseModel):
     """What all messages share: frozen, strict, no unknown fields, finite numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class TrafficEvent(Message):

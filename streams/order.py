@@ -8,10 +8,11 @@ a lane that catches up must not see an hour of events before the first of their 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from driftline.streams.lane import Lane, Message
 
-RUN = 1_000
+RUN = 250
 """The most messages of one topic in a row while the other has some."""
 
 
@@ -55,8 +56,10 @@ class Order:
             return self._drain(there) if there and self.drained[absent] else []
         event_time, label_time = self._time(events[0]), self._time(labels[0])
         if event_time <= label_time:
-            return self._until(events, label_time + self.skew_seconds)
-        return self._until(labels, event_time)  # a label that comes before its event would only have to wait for it
+            ahead = label_time + self.skew_seconds
+            return self._until(events, lambda time: time <= ahead)
+        # Within one millisecond events come first: a label that comes before its event would only have to wait.
+        return self._until(labels, lambda time: time < event_time)
 
     def _planned(self, offsets: dict[str, int]) -> list[Message]:
         events, labels = self.queues[self.events], self.queues[self.labels]
@@ -90,9 +93,9 @@ class Order:
             return run
         return [queue.popleft() for _ in range(RUN)]
 
-    def _until(self, queue: deque[Message], time: float) -> list[Message]:
+    def _until(self, queue: deque[Message], within: Callable[[float], bool]) -> list[Message]:
         run = [queue.popleft()]
-        while queue and len(run) < RUN and (queue[0].timestamp or 0.0) <= time:
+        while queue and len(run) < RUN and within(queue[0].timestamp or 0.0):
             run.append(queue.popleft())
         return run
 

@@ -135,20 +135,15 @@ class WaitingSet:
 
     def state(self) -> bytes:
         """Return everything, as MessagePack."""
-        return _encode(
-            [
-                [(name, self.entries[name]) for name in self.order],
-                list(self.expired),
-                list(self.early.items()),
-                self.watermark,
-            ]
-        )
+        # The dict has the order of arrival, for closing an entry keeps its place: no list has to be made of it.
+        return _encode([self.entries, list(self.expired), list(self.early.items()), self.watermark])
 
     def restore(self, state: bytes) -> None:
         """Take what another has kept."""
         entries, expired, early, self.watermark = _decode(state)
         self.entries = {
-            name: Entry(*kept) if len(kept) == len(Entry.__struct_fields__) else tuple(kept) for name, kept in entries
+            name: Entry(*kept) if len(kept) == len(Entry.__struct_fields__) else tuple(kept)
+            for name, kept in entries.items()
         }
         self.order = deque(self.entries)
         self.expired = OrderedDict.fromkeys(expired)
