@@ -5,10 +5,16 @@ from __future__ import annotations
 import typer
 
 from driftline import __version__
+from driftline.services.commands.checkpoint import checkpoint
+from driftline.services.commands.config import config
+from driftline.services.commands.dead_letters import dead_letters
 from driftline.services.commands.demo import demo
+from driftline.services.commands.doctor import doctor
+from driftline.services.commands.models import models
 from driftline.services.commands.publish import publish
 from driftline.services.commands.replay import replay
 from driftline.services.commands.streams import streams
+from driftline.services.commands.topics import topics
 from driftline.services.commands.up import up
 
 app = typer.Typer(
@@ -37,6 +43,12 @@ app.command()(demo)
 app.command()(up)
 app.command()(publish)
 app.command()(replay)
+app.add_typer(topics, name="topics")
+app.add_typer(models, name="models")
+app.add_typer(checkpoint, name="checkpoint")
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(config, name="config")
+app.command()(doctor)
 app.command()(streams)
 
 

@@ -1,0 +1,137 @@
+"""`driftline models`: which models there are, which are configured, and how they do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from driftline.services import checkpoints
+from driftline.services.commands.replay import scores_table
+from driftline.services.console import USAGE, Config, Json, connected, explained, fail, out, say_json, settings_of
+from driftline.services.settings import Settings
+from driftline.streams.config import ModelConfig
+from driftline.streams.registry import MODELS, version_of
+
+models = typer.Typer(help="The registry, the models of each stream, and how they do.", invoke_without_command=True)
+
+
+@models.callback()
+def list_models(context: typer.Context, config: Config = None, as_json: Json = False) -> None:
+    """List the registered models, and those of each configured stream.
+
+    For example:
+
+        driftline models
+        driftline models show sensors tree
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = settings_of(config)
+    if as_json:
+        say_json(
+            {
+                "registry": {
+                    name: {"class": spec.path, "task": spec.task, "about": spec.about, "heavy": spec.heavy}
+                    for name, spec in MODELS.items()
+                },
+                "configured": _configured(settings),
+            }
+        )
+        return
+    registry = Table("name", "task", "what it is", title="models that can be named", title_justify="left")
+    for name, spec in MODELS.items():
+        registry.add_row(name, spec.task, spec.about)
+    out.print(registry)
+    out.print("Any River estimator can be named by its path, such as river.tree:HoeffdingTreeClassifier.\n")
+    table = Table("stream", "model", "class", "task", "per", "version", title="configured", title_justify="left")
+    for row in _configured(settings):
+        table.add_row(row["stream"], row["model"], row["class"], row["task"], row["per"], row["version"])
+    out.print(table)
+
+
+@models.command("show")
+def show_model(
+    stream: Annotated[str, typer.Argument(help="The stream.")],
+    model: Annotated[str, typer.Argument(help="The model, as it is named there.")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show a model's scores beside its baselines, in each lane, as of the newest snapshot.
+
+    For example:
+
+        driftline models show sensors tree
+    """
+    with explained():
+        settings = connected(config, kafka=False, redis=True)
+        known = settings.streams.get(stream)
+        if known is None or model not in known.models:
+            names = ", ".join(f"{row['stream']} {row['model']}" for row in _configured(settings))
+            fail(f"no model {model!r} in a stream {stream!r}: it is one of {names}", USAGE)
+        found = [
+            checkpoints.newest(settings, lane)
+            for lane in checkpoints.lanes(settings)
+            if lane.rpartition(":")[0] == f"{settings.app}:{stream}"
+        ]
+    rows = []
+    for one in found:
+        if one is None or one.state is None or one.header is None or model not in one.header.models:
+            continue
+        scores, baselines = one.state.scores()[model]
+        slot = next(slot for slot in one.state.slots if slot.name == model)
+        rows.append(
+            {
+                "stream": stream,
+                "partition": one.state.partition,
+                "model": model,
+                "n": scores.n,
+                "scores": scores.values(),
+                "baselines": {name: board.values() for name, board in baselines.items()},
+                "predicted": slot.predicted,
+                "drifts": slot.drifts,
+                "keys": None if slot.keyed is None else len(slot.keyed),
+                "since": slot.since or one.header.origin,
+                "offsets": one.header.offsets,
+                "serial": one.serial,
+            }
+        )
+    about = _about(stream, model, known.models[model])
+    if as_json:
+        say_json(about | {"lanes": rows})
+        return
+    for name, value in about.items():
+        out.print(f"{name:>11}  {value}", markup=False, highlight=False)
+    if not rows:
+        out.print("no snapshot holds it yet")
+        return
+    out.print(scores_table(rows))
+    for row in rows:
+        keys = "" if row["keys"] is None else f", {row['keys']:,} keys"
+        out.print(
+            f"lane {row['partition']}: {row['predicted']:,} predictions, {row['drifts']:,} drifts{keys}",
+            highlight=False,
+        )
+
+
+def _about(stream: str, name: str, model: ModelConfig) -> dict[str, Any]:
+    version = version_of(
+        model.class_,
+        model.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"}),
+        model.effective_task,
+    )
+    return {
+        "stream": stream,
+        "model": name,
+        "class": model.class_,
+        "task": model.effective_task,
+        "per": model.per,
+        "version": version,
+        "parameters": model.parameters,
+        "drift": f"{model.drift.detector}, {model.drift.policy}",
+    }
+
+
+def _configured(settings: Settings) -> list[dict[str, Any]]:
+    return [_about(name, model, of) for name, stream in settings.streams.items() for model, of in stream.models.items()]
