@@ -255,7 +255,7 @@ def test_a_full_redis_is_unavailable_and_keeps_what_it_had(own_redis, size):
     store.acquire(LANE).checkpoint(snapshot(2))
 
 
-def test_many_touched_keys_go_in_several_commands(store, lane):
+def test_many_touched_keys_go_in_several_commands_and_those_that_are_gone_leave_nothing(store, redis, lane):
     keys = {f"k{i}": b"%d" % i for i in range(2_500)}
     session = store.acquire(lane)
     session.checkpoint(snapshot(1, {FAMILY: keys}))
@@ -263,6 +263,7 @@ def test_many_touched_keys_go_in_several_commands(store, lane):
     for serial in range(3, 6):
         session.checkpoint(snapshot(serial, {FAMILY: {}}))
     assert store.peek(lane)[-1].keyed == {FAMILY: {f"k{i}": b"%d" % i for i in range(2_400, 2_500)}}
+    assert redis.hlen(f"{{{lane}}}:keys:{FAMILY}") == 100
 
 
 def test_a_server_that_does_not_answer_in_time_is_not_waited_for(own_redis):

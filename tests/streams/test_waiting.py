@@ -17,7 +17,7 @@ def early(until, offset=0):
     return Early(offset, until, 0.0, True, "k", b"{}")
 
 
-@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=40), st.integers(0, 39))
+@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=6, max_size=40), st.integers(4, 20))
 @settings(max_examples=150, deadline=None)
 def test_it_holds_what_an_oracle_says_also_after_a_restore(events, restored):
     waiting, rows, expired = WaitingSet(BOUNDS), [], []

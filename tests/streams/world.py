@@ -1,17 +1,22 @@
 """A world of owners, zombies and faults around the real lane, tenure, vault and store twin.
 
-The faults are those of the random model of the recovery rules: an owner is killed with part of its queue written, or
-pauses and wakes as a zombie; the store loses its last writes and all connections; snapshots are damaged. At the end a
-reader that keeps the fence rule must find every prediction, with one value each, all on one sequential order, and the
-stored state must be that order's end.
+An owner is killed with part of its queue written, or pauses and wakes as a zombie; the store loses its last writes and
+all connections; snapshots are damaged. Between any two steps that a failpoint separates, a zombie may act, the store
+may lose writes, or the owner may die. At the end a reader that keeps the fence rule must find every prediction, with
+one value each, all on one sequential order; alarms and dead letters must be those of that order, and the stored state
+must be its end.
 """
 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 
-from driftline.streams.config import StreamConfig
-from driftline.streams.fence import FenceFilter
+import msgspec
+
+from driftline.streams import failpoint
+from driftline.streams.config import ALARM_TOPIC, StreamConfig
+from driftline.streams.fence import FenceFilter, decode, fence_of
 from driftline.streams.lane import Lane, Message
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemoryStore
@@ -27,7 +32,7 @@ CONFIG = StreamConfig.model_validate(
     {
         "kind": "sensor",
         "topic": "s",
-        "waiting": {"early_max_age_seconds": 1_000},
+        "waiting": {"max_count": 6, "early_max_count": 3, "early_max_age_seconds": 1_000},
         "models": {
             "whole": {"class": "river.linear_model:LogisticRegression", "parameters": {"l2": 0.1}},
             "each": {
@@ -88,6 +93,10 @@ class DamagingStore(MemoryStore):
         super().wrote(name)
 
 
+class Killed(BaseException):
+    """The process is gone: nothing of it runs any more, not even a handler."""
+
+
 class Process:
     """One owner: a tenure, a producer of its own, and how far it has polled."""
 
@@ -100,19 +109,30 @@ class Process:
 
     def guarded(self, action) -> None:
         """Do something; a lost lane is dropped with what it has not sent."""
+        world, before = self.world, self.world.acting
+        world.acting = self
         try:
-            action()
-        except Lost:
-            if self.tenure is not None:
-                self.tenure.close()
-            self.tenure = None
-            self.producer.queue.clear()
+            try:
+                action()
+            except Lost:
+                tenure, self.tenure = self.tenure, None
+                self.producer.queue.clear()
+                if tenure is not None:
+                    tenure.close()
+        except Killed:
+            self.alive = False
+            if world.owner is self:
+                world.owner = None
+            if world.rng.random() < 0.5:
+                self.producer.flush(world.rng.randint(0, len(self.producer.queue)))
+        finally:
+            world.acting = before
 
     def take(self) -> None:
         """Acquire the lane."""
         tenure = self.world.tenure(self.producer)
-        self.tenure = tenure
         self.polled = tenure.take()
+        self.tenure = tenure
         tenure.order.drained = dict.fromkeys(self.polled, True)
 
     def poll(self) -> None:
@@ -131,22 +151,44 @@ class Process:
 
 
 class World:
-    """Everything, and the dice."""
+    """Everything, and the dice.
 
-    def __init__(self, seed: int, damage: float = 0.0, make_tenure=None, steps: int = 400):
+    `damage` is the share of snapshots that are damaged; `between` how often something happens at a failpoint; `make`
+    builds a tenure on a store and a producer, and `store` the store; `zombies` says how often each of them acts in a
+    step, `losses` how often the store loses writes.
+    """
+
+    def __init__(
+        self, seed: int, damage=0.0, between=0.02, zombies=0.05, losses=0.02, make=Tenure, store=DamagingStore
+    ):
         self.rng = random.Random(seed)
-        self.steps = steps
+        self.steps = 400
+        self.between = between
+        self.zombies, self.losses = zombies, losses
+        self.passed: set[str] = set()
         self.log = MemoryLog()
-        self.store = DamagingStore(self.rng, damage)
+        self.store = store(self.rng, damage)
         self.events = self.labels = 0
         self.owner: Process | None = None
         self.processes: list[Process] = []
-        self.tenure = make_tenure or (
-            lambda producer: Tenure(lane, self.store, producer, Recovery(on_unreadable="rebuild"))
-        )
+        self._make = make
+        self._busy = False
+        self.acting: Process | None = None
+
+    def tenure(self, producer) -> Tenure:
+        """A tenure of a new owner."""
+        return self._make(lane, self.store, producer, Recovery(on_unreadable="rebuild"))
 
     def run(self) -> None:
         """Let it happen."""
+        for point in failpoint.POINTS:
+            failpoint.arm(point, lambda point=point: self._meanwhile(point))
+        try:
+            self._run()
+        finally:
+            failpoint.disarm()
+
+    def _run(self) -> None:
         rng, last = self.rng, self.steps * 3 // 4
         for step in range(self.steps):
             if step == last:
@@ -158,9 +200,11 @@ class World:
             if self.owner is None or not self.owner.alive:
                 self.owner = Process(self)
                 self.processes.append(self.owner)
+            if step == last:
+                self.between = 0.0
             self._owner_acts(self.owner, rng.random(), quiet=step > last)
             for zombie in self.processes:
-                if zombie is not self.owner and zombie.alive and zombie.tenure and rng.random() < 0.05:
+                if zombie is not self.owner and zombie.alive and zombie.tenure and rng.random() < self.zombies:
                     self._zombie_acts(zombie, rng.random())
         self._finish()
 
@@ -180,7 +224,7 @@ class World:
             self.owner = None
         elif not quiet and dice < 0.06:  # paused: it will wake as a zombie
             self.owner = None
-        elif not quiet and dice < 0.08:
+        elif not quiet and dice < 0.06 + self.losses:
             self.store.lose("driftline:s:0", self.rng.randint(1, 2))
         elif dice < 0.25:
             owner.producer.flush(self.rng.randint(0, len(owner.producer.queue)))
@@ -197,8 +241,27 @@ class World:
         else:
             zombie.guarded(zombie.poll)
 
+    def _meanwhile(self, point: str) -> None:
+        """Between two steps of a process, the world goes on."""
+        self.passed.add(point)
+        if self._busy or self.rng.random() >= self.between:
+            return
+        self._busy = True
+        try:
+            dice = self.rng.random()
+            if dice < 0.25:
+                raise Killed
+            if dice < 0.4:
+                self.store.lose("driftline:s:0", self.rng.randint(1, 2))
+                return
+            others = [other for other in self.processes if other.alive and other.tenure and other is not self.acting]
+            if others:
+                self._zombie_acts(self.rng.choice(others), self.rng.random())
+        finally:
+            self._busy = False
+
     def _finish(self) -> None:
-        self.store.rate = 0.0
+        self.store.rate = self.between = 0.0
         owner = Process(self)  # one more take-over: it must also heal a last snapshot that was damaged
         for _ in range(8):
             if owner.tenure is None:
@@ -212,55 +275,63 @@ class World:
 
     def verdict(self) -> str | None:
         """Return what is wrong, or None."""
-        believe = FenceFilter()
-        found = {}
-        values: dict[str, set] = {}
-        floor = 0
-        for offset, value in enumerate(self.log.topic("s.predictions", 0)):
-            record = believe.feed(0, offset, value)
-            if record is not None:
-                found[record.id] = record
-            from driftline.streams.fence import decode
-
-            raw = decode(value)
-            if hasattr(raw, "fence"):
-                floor = max(floor, raw.fence)
-            elif raw.gen >= floor:
-                values.setdefault(raw.id, set()).add((raw.y, raw.p, raw.version, tuple(raw.seen.items())))
+        found, values = self._read()
         twice = [id_ for id_, said in values.items() if len(said) > 1]
         if twice:
             return f"two values for {twice[0]}"
         wanted = {f"{model}/s/0/{i}" for model in CONFIG.models for i in GOOD}
         if set(found) != wanted:
             return f"predictions lost: {sorted(wanted - set(found))}, too many: {sorted(set(found) - wanted)}"
-        oracle, labels = lane(), 0
+        oracle, labels, dead = lane(), 0, []
         for i in range(COUNT):
             if i in GOOD:
                 seen = found[f"whole/s/0/{i}"].seen["s.labels"]
-                oracle.handle(LABELS[labels:seen])
+                dead += oracle.handle(LABELS[labels:seen])
                 labels = max(labels, seen)
             for out in oracle.handle([EVENTS[i]]):
-                if out.topic == "s.predictions":
-                    said = decode(out.value)
-                    if (said.y, said.p, said.seen) != (found[said.id].y, found[said.id].p, found[said.id].seen):
-                        return f"{said.id} is not of the sequential order"
-        oracle.handle(LABELS[labels:])
+                if out.topic == "s.dead":
+                    dead.append(out)
+                    continue
+                said = decode(out.value)
+                if (said.y, said.p, said.seen) != (found[said.id].y, found[said.id].p, found[said.id].seen):
+                    return f"{said.id} is not of the sequential order"
+        dead += oracle.handle(LABELS[labels:])
+        told = self._told([*dead, *oracle.outbox])
+        if told is not None:
+            return told
+        oracle.outbox = []
         kept = self.store.peek("driftline:s:0")[-1]
         live = lane()
         restore(live, kept.parts, kept.keyed)
         theirs, ours = digests(live), digests(oracle)
         wrong = [part for part in ours if ours[part] != theirs[part]]
-        if wrong:
-            return f"the final state differs in {wrong}"
-        letters = self.log.topic("s.dead", 0)
-        by_id: dict[str, set[bytes]] = {}
-        import json
+        return f"the final state differs in {wrong}" if wrong else None
 
-        for letter in letters:
-            by_id.setdefault(json.loads(letter)["id"], set()).add(letter)
-        poison = {f"s/0/{i}" for i in range(COUNT) if i not in GOOD}
-        if not poison <= set(by_id):
-            return f"dead letters lost: {sorted(poison - set(by_id))}"
-        if any(len(said) > 1 for id_, said in by_id.items() if id_ in poison):
-            return "two values for a dead letter"
+    def _read(self):
+        """What a reader believes, and every value that is not void, by id."""
+        believe, floor, found = FenceFilter(), 0, {}
+        values = defaultdict(set)
+        for offset, value in enumerate(self.log.topic("s.predictions", 0)):
+            record = believe.feed(0, offset, value)
+            if record is not None:
+                found[record.id] = record
+            raw = decode(value)
+            fence = fence_of(raw)
+            if fence is not None:
+                floor = max(floor, fence)
+            elif raw.gen >= floor:
+                values[raw.id].add((raw.y, raw.p, raw.version, tuple(raw.seen.items())))
+        return found, values
+
+    def _told(self, outs) -> str | None:
+        """Alarms and dead letters are those of the sequential order, each under one id with one value."""
+        for topic in ("s.dead", ALARM_TOPIC):
+            wanted = {out.id: out.value for out in outs if out.topic == topic}
+            told = defaultdict(set)
+            for value in self.log.topic(topic, 0):
+                told[msgspec.json.decode(value)["id"]].add(value)
+            if set(told) != set(wanted):
+                return f"{topic}: lost {sorted(set(wanted) - set(told))}, too many {sorted(set(told) - set(wanted))}"
+            if any(values != {wanted[id_]} for id_, values in told.items()):
+                return f"{topic}: another value than that of the order"
         return None
