@@ -175,12 +175,11 @@ class Panel:
 
     def teach(self, run: Iterable[tuple[Any, list[Guess] | None]]) -> None:
         """Judge and teach each baseline by a run of labels, each with what was guessed at its event (None: nothing)."""
-        accepts = self.accepts
-        fitting = [(y, guesses) for y, guesses in run if guesses is not None and accepts(y)]
+        run = [pair for pair in run if pair[1] is not None]
         for place, (baseline, judge) in enumerate(self._pairs):
             learn = baseline.learn
-            for y, guesses in fitting:
-                judge(y, guesses[place])
+            for y, guesses in run:
+                judge(y, guesses[place])  # type: ignore[index]
                 learn(y)
 
     def state(self) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def hit(point: str) -> None:
         _armed[point]()
 
 
+def armed() -> bool:
+    """Whether any point is armed."""
+    return bool(_armed)
+
+
 def arm(point: str, action: Callable[[], None]) -> None:
     """Let `action` run at each pass of a point. Raises `ValueError` for a point that does not exist."""
     if point not in POINTS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import platform
 from functools import cache
-from functools import cache
 from importlib import metadata
 from typing import Any
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from driftline.streams.letters import Out
 from driftline.streams.store import Broken, Unavailable
 
 WAIT_SECONDS = 10.0
@@ -51,24 +52,22 @@ class KafkaLog:
         if error is not None:
             self.failed = f"{message.topic()}: {error.str()}"
 
-    def send(self, topic: str, partition: int | None, key: str, value: bytes) -> None:
-        """Queue a message; waits while the queue is full. Raises `Broken` once any message was not taken."""
-        while True:
-            try:
-                if partition is None:
-                    self._producer.produce(topic, value, key)
-                else:
-                    self._producer.produce(topic, value, key, partition)
-                return
-            except BufferError:
-                self._producer.poll(0.1)
-                self._check()
-            except KafkaException as error:
-                raise Broken(f"Kafka does not take a message for {topic}: {error}") from error
-
-    def poll(self) -> None:
-        """Let the producer tell of failures. Raises `Broken`."""
-        self._producer.poll(0)
+    def send(self, outs: Sequence[Out]) -> None:
+        """Queue messages; waits while the queue is full. Raises `Broken` once any message was not taken."""
+        produce = self._producer.produce
+        for out in outs:
+            while True:
+                try:
+                    if out.partition is None:
+                        produce(out.topic, out.value, out.key)
+                    else:
+                        produce(out.topic, out.value, out.key, out.partition)
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+                    self._check()
+                except KafkaException as error:
+                    raise Broken(f"Kafka does not take a message for {out.topic}: {error}") from error
         self._check()
 
     def _check(self) -> None:

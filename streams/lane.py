@@ -89,7 +89,10 @@ class Lane:
         self._event, self._fast_event = events.decode, events.fast
         self._label, self._fast_label = labels.decode, labels.fast
         self._ahead = config.max_ahead_seconds
-        self._accepts = [panel.accepts for panel in self._panels]
+        self._accepts = list({panel.accepts: None for panel in self._panels if panel.accepts is not never})
+        self._uniform = len(self._panels) == 1
+        """Whether one check of a label's type is enough for all models."""
+        self._taught = [[slot for slot in self.slots if slot.task.name == task] for task in self.panels]
         self._entity = operator.attrgetter(ENTITY[config.kind])
         self._click = config.kind == "click"
         self._due: list[tuple[int, int, Out]] = []
@@ -271,11 +274,13 @@ class Lane:
         self.delays[bisect_left(DELAYS, delay)] += 1
 
     def _teach(self, lessons: list[Lesson], known: dict[int, Origin]) -> None:
-        for place, panel in enumerate(self._panels):
-            panel.teach([(one.y, one.entry.bases[place]) for one in lessons])
         raised: list[Raised] = []
-        for slot in self.slots:
-            raised += slot.teach(lessons)
+        for place, panel in enumerate(self._panels):
+            fitting = lessons if self._uniform else [one for one in lessons if panel.accepts(one.y)]
+            if fitting:
+                panel.teach([(one.y, one.entry.bases[place]) for one in fitting])
+                for slot in self._taught[place]:
+                    raised += slot.teach(fitting)
         if raised:
             self._tell(raised, known)
 

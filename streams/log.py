@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+from driftline.streams.letters import Out
 
 
 class Log(Protocol):
     """One producer, and readings beside the consumer."""
 
-    def send(self, topic: str, partition: int | None, key: str, value: bytes) -> None:
-        """Queue a message. Raises `Broken` once any message was not taken."""
+    def send(self, outs: Sequence[Out]) -> None:
+        """Queue messages. Raises `Broken` once any message was not taken."""
 
     def append(self, topic: str, partition: int, value: bytes) -> int:
         """Write one message now; return its offset. Raises `Broken`."""
@@ -33,7 +35,7 @@ class MemoryLog:
 
     >>> log = MemoryLog()
     >>> first = log.producer()
-    >>> first.send("t", 0, "k", b"one")
+    >>> first.send([Out("t", 0, "k", b"one", "id")])
     >>> log.topic("t", 0)
     []
     >>> first.flush()
@@ -60,9 +62,9 @@ class MemoryProducer:
         self._log = log
         self.queue: list[tuple[str, int, bytes]] = []
 
-    def send(self, topic: str, partition: int | None, key: str, value: bytes) -> None:
-        """Queue a message; no partition means the first."""
-        self.queue.append((topic, partition or 0, value))
+    def send(self, outs: Sequence[Out]) -> None:
+        """Queue messages; no partition means the first."""
+        self.queue += [(out.topic, out.partition or 0, out.value) for out in outs]
 
     def append(self, topic: str, partition: int, value: bytes) -> int:
         """Write one message now, before all that is queued."""

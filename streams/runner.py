@@ -28,8 +28,9 @@ BATCH = 2_000
 """Messages polled at once."""
 HIGH, LOW = 40_000, 10_000
 """Messages that wait in a lane at which its fuller topic is paused, and resumed."""
-PATIENCE_SECONDS = 1.0
-"""How long a topic is waited for when nothing comes of it, before the other goes on alone."""
+PATIENCE_SECONDS, KNOWN_PATIENCE_SECONDS = 1.0, 15.0
+"""How long a topic is waited for when nothing comes of it, before the other goes on alone: where its end is not known,
+and where more is known to be there (or was: what ends a log may be no message)."""
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between tries to acquire a lane."""
 STUBBORN = 5
@@ -129,8 +130,10 @@ class Runner:
             "heartbeat.interval.ms": max(100, int(self.options.session_timeout_seconds * 1_000 / 4)),
             "max.poll.interval.ms": max(300_000, int(self.options.session_timeout_seconds * 1_000)),
             "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": 32_768,
-            "fetch.message.max.bytes": 4 * 1_048_576,
+            # Small helpings of every topic: large ones would bring one topic far ahead of the other.
+            "queued.min.messages": 20_000,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.message.max.bytes": 524_288,
             "message.max.bytes": 16 * 1_048_576,
             "receive.message.max.bytes": 200_000_000,
             "log_level": 3,
@@ -201,6 +204,7 @@ class Runner:
             if not held:
                 waiting.append(place)
         consumer.assign(starts)
+        consumer.resume(starts)  # librdkafka's pauses outlive an assignment: we may have held, and lost, these before
         if waiting:
             consumer.pause(waiting)
         self.assigned = True
@@ -297,9 +301,13 @@ class Runner:
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def _poll(self, consumer: Consumer) -> list[KafkaMessage]:
+        """Wait for a first message, then take what else is there: a whole batch would be waited for to its time-out."""
         waiting = any(holding.tenure is None for holding in self.holdings.values())
-        batch: list[KafkaMessage] = consumer.consume(BATCH, 0.02 if waiting else 0.1)
-        return batch
+        first = consumer.poll(0.02 if waiting else 0.1)
+        if first is None:
+            return []
+        rest: list[KafkaMessage] = consumer.consume(BATCH, 0)
+        return [first, *rest]
 
     def _sort(self, consumer: Consumer, batch: list[KafkaMessage]) -> list[tuple[Holding, list[Message]]]:
         """Give each lane its messages, as they came."""
@@ -309,16 +317,14 @@ class Runner:
             if error is not None:
                 self._complain(error)
                 continue
-            topic = message.topic()
-            place = (topic, message.partition())
-            _, millis = message.timestamp()
-            made = Message(
-                topic, message.offset(), message.key(), message.value(), millis / 1e3 if millis >= 0 else None
-            )
-            if place in places:
-                places[place].append(made)
-            else:
-                places[place] = [made]
+            topic, partition = message.topic(), message.partition()
+            millis = message.timestamp()[1]
+            when = millis / 1e3 if millis >= 0 else None
+            made = Message(topic, message.offset(), message.key(), message.value(), when)
+            try:
+                places[topic, partition].append(made)
+            except KeyError:
+                places[topic, partition] = [made]
         lanes: dict[tuple[str, int], list[Message]] = {}
         now = self.clock()
         for (topic, partition), messages in places.items():
@@ -369,7 +375,8 @@ class Runner:
                 holding.ends[topic] = end
                 queue = order.queues[topic]
                 position = queue[-1].offset + 1 if queue else tenure.lane.offsets[topic]
-                quiet = now - holding.heard.get(topic, now) > PATIENCE_SECONDS and topic not in holding.paused
+                patience = KNOWN_PATIENCE_SECONDS if end > position else PATIENCE_SECONDS
+                quiet = now - holding.heard.get(topic, now) > patience and topic not in holding.paused
                 order.drained[topic] = 0 <= end <= position or quiet
                 if topic not in holding.paused and len(queue) > HIGH:
                     consumer.pause([TopicPartition(topic, holding.partition)])

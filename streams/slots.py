@@ -127,20 +127,14 @@ class Slot:
         return answers
 
     def teach(self, run: list[Lesson]) -> list[Raised]:
-        """Judge each label's prediction first, then learn from it, on the features that were predicted on."""
+        """Judge each prediction by its label (of this task's type), then learn, on the features predicted on."""
         started = self.clock()
         raised: list[Raised] = []
-        index, accepts, judge, watch, learn = (
-            self.index,
-            self.task.accepts,
-            self.scores.update,
-            self.watch.update,
-            self._learner(),
-        )
+        index, judge, watch, learn = self.index, self.scores.update, self.watch.update, self._learner()
         for lesson in run:
             entry, y = lesson.entry, lesson.y
             guess = entry.guesses[index]
-            if guess is None or not accepts(y):
+            if guess is None:
                 continue
             if watch(judge(y, guess)):
                 raised.append(self.alarm(lesson.place))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from driftline.streams import header
-from driftline.streams.failpoint import hit
+from driftline.streams.failpoint import armed, hit
 from driftline.streams.fence import FenceFilter, decode
 from driftline.streams.lane import Lane, Message
 from driftline.streams.letters import Out
@@ -104,7 +104,7 @@ class Tenure:
         self._read_outputs(topic, partition)
         hit("outputs.read")
         # Rule 8: the outbox may or may not have been sent: again, under the same ids.
-        self._send_outbox(self.lane.outbox)
+        self._send(self.lane.outbox, lambda: hit("outbox.between"))
         self.lane.outbox = []
         hit("outbox.resent")
         return dict(self.lane.offsets)
@@ -211,10 +211,7 @@ class Tenure:
             outs = [out for out in outs if not self._was_published(out)]
             if not self.order.plan:
                 self._published.clear()
-        send = self._log.send
-        for out in outs:
-            hit("produce.between")
-            send(out.topic, out.partition, out.key, out.value)
+        self._send(outs, lambda: hit("produce.between"))
         hit("produce.after")
 
     def _was_published(self, out: Out) -> bool:
@@ -258,14 +255,17 @@ class Tenure:
         hit("state.written")
         self.serial, self.size, self.since = snapshot.serial, snapshot.size, 0
         # Step 4: what hung on the order is now true for ever, and may be told.
-        self._send_outbox(outbox)
+        self._send(outbox, lambda: hit("outbox.between"))
         hit("outbox.sent")
         return True
 
-    def _send_outbox(self, outbox: list[Out]) -> None:
-        for out in outbox:
-            hit("outbox.between")
-            self._log.send(out.topic, out.partition, out.key, out.value)
+    def _send(self, outs: list[Out], between: Callable[[], None]) -> None:
+        if armed():  # one by one, so that a test can let us die in between
+            for out in outs:
+                between()
+                self._log.send([out])
+        else:
+            self._log.send(outs)
 
     def _fence(self) -> bytes:
         assert self.session is not None
