@@ -68,6 +68,8 @@ def connected(config: Path | None, *, kafka: bool = True, redis: bool = False) -
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what can be expected to go wrong into a sentence and an exit code; a bug still shows itself."""
+    from kafka.errors import KafkaTimeoutError
+
     from driftline.services.publisher import PublishError
     from driftline.services.reader import ReaderError
     from driftline.services.sources import SourceError
@@ -83,7 +85,10 @@ def explained() -> Iterator[None]:
         fail(str(error))
     except (TopicError, ReaderError, Unavailable, Broken) as error:
         fail(str(error), UNAVAILABLE)
-    except (PublishError, Foreign) as error:
+    except PublishError as error:
+        # A broker that does not answer is another matter than a message that it refuses.
+        fail(str(error), UNAVAILABLE if isinstance(error.__cause__, TopicError | KafkaTimeoutError) else FAILURE)
+    except Foreign as error:
         fail(str(error))
 
 

@@ -14,7 +14,7 @@ from driftline.services.settings import Settings
 from driftline.streams.config import ModelConfig
 from driftline.streams.registry import MODELS, version_of
 
-models = typer.Typer(help="The registry, the models of each stream, and how they do.", invoke_without_command=True)
+models = typer.Typer(invoke_without_command=True)
 
 
 @models.callback()

@@ -12,7 +12,7 @@ from driftline.services.console import USAGE, Config, Json, connected, explained
 from driftline.services.settings import Settings
 from driftline.streams.asyncapi import document, json_schemas
 
-topics = typer.Typer(help="The topics of the configured streams.", invoke_without_command=True)
+topics = typer.Typer(invoke_without_command=True)
 
 
 @topics.callback()
@@ -26,7 +26,7 @@ def list_topics(
     asyncapi: Annotated[bool, typer.Option("--asyncapi", help="Print the AsyncAPI document instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the topics with their partitions and offsets.
+    """List the topics of the configured streams, with their partitions and offsets.
 
     For example:
 
