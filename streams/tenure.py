@@ -104,7 +104,7 @@ class Tenure:
         self._read_outputs(topic, partition)
         hit("outputs.read")
         # Rule 8: the outbox may or may not have been sent: again, under the same ids.
-        self._send(self.lane.outbox, lambda: hit("outbox.between"))
+        self._send_outbox(self.lane.outbox)
         self.lane.outbox = []
         hit("outbox.resent")
         return dict(self.lane.offsets)
@@ -255,7 +255,7 @@ class Tenure:
         hit("state.written")
         self.serial, self.size, self.since = snapshot.serial, snapshot.size, 0
         # Step 4: what hung on the order is now true for ever, and may be told.
-        self._send(outbox, lambda: hit("outbox.between"))
+        self._send_outbox(outbox)
         hit("outbox.sent")
         return True
 
@@ -266,6 +266,9 @@ class Tenure:
                 self._log.send([out])
         else:
             self._log.send(outs)
+
+    def _send_outbox(self, outbox: list[Out]) -> None:
+        self._send(outbox, lambda: hit("outbox.between"))
 
     def _fence(self) -> bytes:
         assert self.session is not None
