@@ -132,8 +132,9 @@ def test_a_lane_without_a_snapshot_cannot_be_verified(bench):
 
 def test_a_damaged_snapshot_is_exit_code_4(bench):
     with bench.stack():
-        send(bench, 300, 1_700_000_000.0, seed=1)
-        eventually(bench.handled, "all messages handled")
+        for seed in (1, 2):  # two generations at least
+            send(bench, 150, 1_700_000_000.0 + 100 * seed, seed)
+            eventually(bench.handled, "all messages handled")
         said = bench.run("checkpoint", "verify")
         assert said.exit_code == 0, said.output
         listed = json.loads(bench.run("checkpoint", "list", "--json").output)
