@@ -12,6 +12,16 @@ SERVERS = pytest.StashKey[dict[str, str]]()
 """What the run used: `broker` and `redis`; and under `no kafka` why the real Kafka could not be had."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the servers that they ask for, so that no test can forget to say so."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        if asked & {"broker", "kafka_server", "mesh_server", "redis_server", "redis_url"}:
+            item.add_marker(pytest.mark.servers)
+        if "kafka_server" in asked:
+            item.add_marker(pytest.mark.kafka)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = {}
 
