@@ -45,6 +45,7 @@ CONFIG = """
 kind = "sensor"
 topic = "{stream}"
 partitions = {partitions}
+skew_seconds = 30  # a lane that catches up freely goes another way than one that lived: only the published order helps
 waiting = {{ max_count = 300, max_age_seconds = 600, early_max_count = 100, early_max_age_seconds = 600 }}
 checkpoint = {{ events = {events}, seconds = {seconds} }}
 
@@ -106,7 +107,7 @@ class Process:
 class Site:
     """One stream of its own on given brokers."""
 
-    def __init__(self, brokers: str, redis_url: str, folder: Path, events: int = 400, seconds: float = 0.4):
+    def __init__(self, brokers: str, redis_url: str, folder: Path, events: int = 2_000, seconds: float = 1.0):
         self.stream = f"faults-{uuid.uuid4().hex[:8]}"
         self.folder = folder
         self.path = folder / "driftline.toml"
