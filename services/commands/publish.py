@@ -72,13 +72,15 @@ def publish(
             assert source is not None
             made = _built_in(source, settings, stream, limit=limit, delay=delay, drift_at=drift_at, seed=seed)
         most = limit if file is not None else None
-        if show:
-            _print(made, settings, most)
-            return
         try:
+            if show:
+                _print(made, settings, most)
+                return
             done = _publish(made, settings, speed, most)
         except ValueError as error:
             fail(str(error), USAGE)
+        except BrokenPipeError:
+            raise  # whoever reads what is printed has enough
         except OSError as error:
             fail(f"{file}: {error.strerror or error}")
     _report(done, as_json)

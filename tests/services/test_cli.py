@@ -215,7 +215,7 @@ def test_a_replay_over_several_lanes_spreads_the_keys(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_exit_code_1():
-    for arguments in (["replay", "none.jsonl", "--stream", "sensors"],):
+    for arguments in (["replay", "none.jsonl"], ["publish", "--file", "none.jsonl", "--print"]):
         said = run(*arguments)
         assert said.exit_code == 1
         assert "none.jsonl" in said.output
