@@ -112,7 +112,8 @@ seconds = 0.5
 
 def _split(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split a command from what follows its name."""
-    words = 2 if arguments[0] in ("checkpoint", "dead-letters", "config") else 1
+    two = arguments[0] in ("checkpoint", "dead-letters", "config") or arguments[:2] == ("models", "show")
+    words = 2 if two else 1
     return arguments[:words], arguments[words:]
 
 
