@@ -21,6 +21,7 @@ from mode import Service
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from driftline.services.servers.process import free_port
 from driftline.services.settings import Settings, snapshot_key
 from driftline.streams import failpoint
 from driftline.streams.config import ALARM_TOPIC
@@ -123,6 +124,8 @@ def make_app(settings: Settings, runner: Runner) -> faust.App:
     """Build the Faust application: lifecycle, web port, alarms and commands."""
     kafka = settings.kafka
     settings.data.mkdir(parents=True, exist_ok=True)
+    port = settings.web.port or free_port()
+    log.info("web port %d on %s", port, settings.web.host)
     app = faust.App(
         f"{settings.app}-{kafka.group}-rare",
         broker=[f"kafka://{broker.strip()}" for broker in kafka.brokers.split(",")],
@@ -133,7 +136,7 @@ def make_app(settings: Settings, runner: Runner) -> faust.App:
         web_enabled=True,
         web_host=settings.web.host,
         web_bind=settings.web.host,
-        web_port=settings.web.port,
+        web_port=port,
         web_cors_options={},
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -9,6 +9,7 @@ from driftline.models.digest import digest
 from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
 from driftline.streams.slots import Slot
+from driftline.streams.vault import Foreign
 
 Parts = dict[str, bytes]
 Touched = dict[str, dict[str, bytes | None]]
@@ -50,6 +51,13 @@ def restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str] = ()) -
 
     Raises `Unsound` or `Foreign`.
     """
+    try:
+        _restore(lane, parts, keyed, born)
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        raise Foreign(f"{lane.name}: sealed by us, but of another form than this program writes: {error!r}") from error
+
+
+def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> None:
     vault, name = lane.vault, lane.name
     desk = vault.thaw(f"{name}/desk", parts["desk"])
     for slot in lane.slots:

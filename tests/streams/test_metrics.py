@@ -1,0 +1,72 @@
+"""Every metric that the lanes' counts give, and the dashboard that reads them."""
+
+import json
+import re
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from world import CONFIG, EVENTS, LABELS, VAULT, lane
+
+from driftline.services.scrape import Scrape
+from driftline.streams.holding import Holding, Options
+from driftline.streams.log import MemoryLog
+from driftline.streams.memory_store import MemoryStore
+from driftline.streams.metrics import RunnerCollector
+from driftline.streams.runner import Runner
+from driftline.streams.tenure import Tenure
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def scrape_of(runner: Runner) -> Scrape:
+    registry = CollectorRegistry()
+    registry.register(RunnerCollector(runner))
+    return Scrape(generate_latest(registry).decode())
+
+
+def runner_with_a_lane() -> Runner:
+    runner = Runner({"s": CONFIG}, Options("127.0.0.1:1"), MemoryStore(), VAULT)
+    holding = runner.holdings["s", 0] = Holding("s", 0, CONFIG)
+    tenure = holding.tenure = Tenure(lane, MemoryStore(), MemoryLog().producer())
+    tenure.take()
+    tenure.order.drained = {"s": True, "s.labels": True}
+    tenure.offer(EVENTS[:10])
+    tenure.offer(LABELS[:6])
+    tenure.checkpoint()
+    holding.checkpointed(0.02)
+    holding.ends = {"s": 14, "s.labels": 14}
+    return runner
+
+
+def test_a_scrape_tells_what_the_lane_has_counted():
+    seen = scrape_of(runner_with_a_lane())
+    assert seen.total("driftline_consumed_total", topic="s") == 10
+    assert seen.total("driftline_consumed_total", topic="s.labels") == 6
+    assert seen.total("driftline_rejected_total", reason="json") == 2
+    assert seen.total("driftline_predictions_total", model="whole") == 8
+    assert seen.total("driftline_labels_total", outcome="joined") == 3
+    assert seen.total("driftline_labels_total", outcome="late") == 2
+    assert seen.total("driftline_early_labels") == 1
+    assert seen.total("driftline_lag", topic="s") == 4
+    assert seen.total("driftline_checkpoint_seconds_count") == 1
+    assert seen.total("driftline_checkpoint_bytes") > 0
+    scores = {labels["metric"] for labels, _ in seen.samples("driftline_score", model="whole")}
+    assert scores == {labels["metric"] for labels, _ in seen.samples("driftline_baseline", baseline="majority")}
+
+
+def test_labels_of_metrics_come_from_closed_sets():
+    seen = scrape_of(runner_with_a_lane())
+    for samples in seen._samples.values():
+        for labels, _ in samples:
+            assert not set(labels.values()) & {"k0", "k1", "k2"}, "a user's key is no label"
+
+
+def test_the_dashboard_and_the_alerts_read_only_metrics_that_there_are():
+    seen = scrape_of(runner_with_a_lane())
+    families = {re.sub("_(total|bucket|count|sum|created)$", "", name) for name in seen._samples}
+    read = (ROOT / "deploy/prometheus").glob("*.yml")
+    text = "".join(path.read_text() for path in read)
+    text += "".join(json.dumps(json.loads(path.read_text())) for path in (ROOT / "deploy/grafana").glob("**/*.json"))
+    asked = {re.sub("_(total|bucket|count|sum)$", "", name) for name in re.findall(r"driftline_[a-z_]+", text)}
+    assert asked
+    assert asked <= families, asked - families
