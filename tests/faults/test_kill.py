@@ -33,7 +33,7 @@ def site(kafka_server, own_redis, tmp_path):
 @pytest.mark.parametrize("membership", ["dynamic", "static"])
 def test_after_rounds_of_kill_9_the_end_is_that_of_one_sequential_life(site, membership):
     seed = int(os.environ.get("DRIFTLINE_SEED", "7"))
-    publisher = site.publish(rate=300)
+    publisher = site.publish(rate=150)
     pair = Pair(site, seed, membership == "static")
     site.wait(site.predicted, "the lanes live")
     first = [site.gen(n) for n in range(PARTITIONS)]
