@@ -126,8 +126,9 @@ class Prediction(Message):
     key: Name
     at: Seconds
     """Event time of the event."""
-    y: bool | float | Text | Labels | list[float]
-    """The answer: yes or no, a number or score, a class or cluster, labels, or the next values (forecast)."""
+    y: bool | float | Text | Labels | list[float] | None
+    """The answer: yes or no, a number or score, a class or cluster, labels, or the next values (forecast); null where
+    the model failed on the event, of which a dead letter tells why."""
     seen: dict[str, Count]
     """The lane's next offset in each topic that feeds it, just before this event was handled."""
     gen: Count

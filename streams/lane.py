@@ -198,10 +198,11 @@ class Lane:
                 if guess.__class__ is Failure:
                     raised.append((one.place, self.slots[len(guesses)], guess))
                     guesses.append(None)
-                    continue
-                guesses.append(guess)
+                    y, p = None, None  # published all the same: it tells where the event stood among the labels
+                else:
+                    guesses.append(guess)
+                    y, p = guess  # type: ignore[misc]
                 name = f"{head}{offset}"
-                y, p = guess  # type: ignore[misc]
                 made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p)
                 outs.append(Out(topic, partition, key, encode(made), name))
         if raised:

@@ -242,8 +242,8 @@ class ForecastSlot(Slot):
         assert keyed is not None
         assert isinstance(scores, ForecastScores)
         for one in run:
-            series = keyed.want(one.key, one.at, one.watermark)
             try:
+                series = keyed.want(one.key, one.at, one.watermark)
                 y = one.x.get(target or "")
                 if not isinstance(y, float):
                     raise ValueError(f"no number {target!r} among the features: nothing to forecast")

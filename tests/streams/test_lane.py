@@ -4,6 +4,7 @@ import pytest
 from lanes import LOGISTIC, START, STUBBORN, TWITCHY, event, label, lane, letters, outcomes, read
 from river import linear_model
 
+from driftline.streams.fence import decode
 from driftline.streams.lane import Message
 from driftline.streams.scores import BinaryScores
 
@@ -238,13 +239,26 @@ def test_a_label_under_another_key_than_its_event_is_a_letter_whichever_comes_fi
 def test_a_model_that_cannot_answer_becomes_one_letter_and_the_others_go_on(fail, error):
     desk = lane({"m": STUBBORN, "other": LOGISTIC})
     outs = desk.handle([event(0), event(1, fail=fail), event(2)])
-    assert [out.id for out in outs] == ["m/s/0/0", "other/s/0/0", "other/s/0/1", "m/s/0/2", "other/s/0/2"]
+    assert [out.id for out in outs] == [f"{model}/s/0/{n}" for n in range(3) for model in ("m", "other")]
+    assert [decode(out.value).y is None for out in outs] == [False, False, True, False, False, False]
     [letter] = letters(sent(desk))
     assert (letter["reason"], letter["error"], letter["id"]) == ("model", error, "m/s/0/1")
     desk.handle([label(0, "e1", True)])
     assert desk.slots[0].model.taught == []  # it did not predict on it, so it is neither judged nor taught
     assert (desk.slots[0].scores.n, desk.slots[1].scores.n) == (0, 1)
     assert outcomes(desk) == {"joined": 1}
+
+
+def test_an_event_on_which_every_model_fails_still_tells_where_it_stood_among_the_labels():
+    def stood(*, label_first: bool) -> int:
+        desk = lane({"m": STUBBORN})
+        desk.handle([event(0)])
+        if label_first:
+            desk.handle([label(0, "e0", True)])
+        [out] = desk.handle([event(1, fail=1.0)])
+        return decode(out.value).seen["s.labels"]
+
+    assert (stood(label_first=False), stood(label_first=True)) == (0, 1)
 
 
 def test_a_model_that_cannot_learn_becomes_one_letter_and_was_judged_before():
