@@ -310,7 +310,7 @@ def test_the_reset_policy_begins_the_model_anew_and_keeps_its_scores():
 def test_a_forecast_needs_its_target_and_answers_with_the_next_values():
     desk = lane({"m": {"class": "naive", "per": "key", "target": "a", "horizon": 2}})
     outs = desk.handle([event(0, a=5.0), event(1, b=1.0), event(2, key="other", a=7.0)])
-    assert [read(out.value)["y"] for out in outs] == [[5.0, 5.0], [7.0, 7.0]]
+    assert [read(out.value)["y"] for out in outs] == [[5.0, 5.0], None, [7.0, 7.0]]
     assert letters(desk.outbox)[0]["id"] == "m/s/0/1"
     outs = desk.handle([label(0, "e0", 1.0)])
     assert letters(outs)[0]["reason"] == "label_type"  # no model here takes labels
