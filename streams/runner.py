@@ -132,6 +132,7 @@ class Runner:
             "fetch.wait.max.ms": 50,
             # Small helpings of every topic: large ones would bring one topic far ahead of the other.
             "queued.min.messages": 20_000,
+            "fetch.queue.backoff.ms": 10,  # or a topic would pause for a second each time that its queue was full
             "queued.max.messages.kbytes": 16_384,
             "fetch.message.max.bytes": 524_288,
             "message.max.bytes": 16 * 1_048_576,
