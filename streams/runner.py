@@ -82,6 +82,7 @@ class Runner:
         """Set from elsewhere: all lanes are checkpointed at the next turn."""
         self.holdings: dict[tuple[str, int], Holding] = {}
         self.kafka_trouble: str | None = None
+        self._ask_at = 0.0
         self.assigned = False
         self.turns = 0
         self._of_topic = {topic: name for name, s in self.streams.items() for topic in (s.topic, s.label_topic)}
@@ -112,6 +113,8 @@ class Runner:
     def turn(self, consumer: Consumer) -> None:
         """One turn of the loop."""
         self.turns += 1
+        if self.kafka_trouble:
+            self._ask_again(consumer)
         self._acquire_wanting(consumer)
         batch = self._poll(consumer)
         for holding, messages in self._sort(consumer, batch):
@@ -148,6 +151,18 @@ class Runner:
     def _kafka_said(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self.kafka_trouble = error.str()
+
+    def _ask_again(self, consumer: Consumer) -> None:
+        """Once Kafka was in trouble, ask each second until it answers: an idle lane would not notice otherwise."""
+        if self.clock() < self._ask_at:
+            return
+        self._ask_at = self.clock() + 1.0
+        try:
+            consumer.list_topics(timeout=0.5)
+        except KafkaException as error:
+            self.kafka_trouble = str(error)
+        else:
+            self.kafka_trouble = None
 
     def _join(self, consumer: Consumer) -> None:
         if self.options.assignment == "all":
