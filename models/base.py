@@ -86,20 +86,24 @@ class Forecaster(Protocol):
 
 
 @runtime_checkable
-class BatchPredictor(Protocol):
-    """Answers for many events: exactly what `predict_one` gives for each, only faster."""
+class RowPredictor(Protocol):
+    """Answers for many events in bulk: exactly what `predict_proba_one` gives for each, only faster.
 
-    def predict_many(self, xs: Sequence[Features]) -> list[Any]:
-        """Return one answer for each row, in order."""
+    Regressors and clusterers have `predict_rows` in its place, anomaly detectors `score_rows`. (`predict_many` is the
+    name for arrays, and River's for data frames, where a batch may give something else than its rows.)
+    """
+
+    def predict_proba_rows(self, xs: Sequence[Features]) -> list[dict[Any, Any]]:
+        """Return one answer for each event, in order."""
         ...
 
 
 @runtime_checkable
-class BatchLearner(Protocol):
-    """Learns from many events: exactly what `learn_one` on each in order gives, only faster."""
+class RowLearner(Protocol):
+    """Learns from many events in bulk: exactly what `learn_one` on each in order gives, only faster."""
 
-    def learn_many(self, xs: Sequence[Features], ys: Sequence[Any]) -> None:
-        """Learn the rows in order."""
+    def learn_rows(self, xs: Sequence[Features], ys: Sequence[Any]) -> None:
+        """Learn the events in order; where this raises, nothing was learnt."""
         ...
 
 

@@ -7,6 +7,7 @@ and told as a `Failure`; the lane makes it a dead letter and goes on.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from driftline.streams.series import Series
 from driftline.streams.tasks import TASKS
 from driftline.streams.vault import Vault
 from driftline.streams.waiting import Entry
+
+log = logging.getLogger("driftline.models")
 
 Clock = Callable[[], float]
 
@@ -99,6 +102,8 @@ class Slot:
         """Go on with this model (per lane)."""
         self.model = model
         self._ask = self.task.ask(model)
+        self._ask_rows = self.task.ask_rows(model)
+        self._learn_rows = getattr(model, "learn_rows", None)
 
     def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
         """Answer each event of a run, before any later message is handled."""
@@ -118,6 +123,11 @@ class Slot:
                 except Exception as error:
                     answers.append(Failure(error))
             return answers
+        if self._ask_rows is not None and len(run) > 1:
+            try:
+                return self._read(self._ask_rows([one.x for one in run]))
+            except Exception as error:  # one by one, to see which event it was
+                log.debug("%s: %r in a run of %d events", self.name, error, len(run))
         ask = self._ask
         for one in run:
             try:
@@ -126,38 +136,63 @@ class Slot:
                 answers.append(Failure(error))
         return answers
 
+    def _read(self, said: list[Any]) -> list[Guess | Failure]:
+        answers: list[Guess | Failure] = []
+        read = self.task.read
+        for what in said:
+            try:
+                answers.append(read(what))
+            except Exception as error:
+                answers.append(Failure(error))
+        return answers
+
     def teach(self, run: list[Lesson]) -> list[Raised]:
         """Judge each prediction by its label (of this task's type), then learn, on the features predicted on."""
         started = self.clock()
         raised: list[Raised] = []
-        index, judge, watch, learn = self.index, self.scores.update, self.watch.update, self._learner()
+        index, judge, watch = self.index, self.scores.update, self.watch.update
+        # Scores and drift watch do not meet the model: judge the whole run, let the model learn up to each alarm.
+        pending: list[Lesson] = []
         for lesson in run:
-            entry, y = lesson.entry, lesson.y
-            guess = entry.guesses[index]
+            guess = lesson.entry.guesses[index]
             if guess is None:
                 continue
-            if watch(judge(y, guess)):
+            if watch(judge(lesson.y, guess)):
+                self._learn(pending, raised)
+                pending = []
                 raised.append(self.alarm(lesson.place))
-                learn = self._learner()
-            try:
-                if learn is not None:
-                    learn(entry.x, y)
-                else:
-                    self._learn(entry, y)
-            except Exception as error:
-                raised.append((lesson.place, self, Failure(error)))
+            pending.append(lesson)
+        self._learn(pending, raised)
         self.learn_seconds += self.clock() - started
         return raised
 
-    def _learner(self) -> Callable[[Any, Any], None] | None:
-        """The model's own verb, where one model learns from all."""
-        return self.model.learn_one if self.keyed is None else None
+    def _learn(self, run: list[Lesson], raised: list[Raised]) -> None:
+        """Let the model learn a run of lessons."""
+        if self.keyed is not None:
+            for lesson in run:
+                self._learn_for_key(lesson, raised)
+            return
+        if self._learn_rows is not None and len(run) > 1:
+            try:
+                self._learn_rows([lesson.entry.x for lesson in run], [lesson.y for lesson in run])
+                return
+            except Exception as error:  # then nothing was learnt: one by one, to see which lesson it was
+                log.debug("%s: %r in a run of %d lessons", self.name, error, len(run))
+        learn = self.model.learn_one
+        for lesson in run:
+            try:
+                learn(lesson.entry.x, lesson.y)
+            except Exception as error:
+                raised.append((lesson.place, self, Failure(error)))
 
-    def _learn(self, entry: Entry, y: Any) -> None:
+    def _learn_for_key(self, lesson: Lesson, raised: list[Raised]) -> None:
         assert self.keyed is not None
-        model = self.keyed.find(entry.key)
-        if model is not None:
-            model.learn_one(entry.x, y)
+        try:
+            model = self.keyed.find(lesson.entry.key)
+            if model is not None:
+                model.learn_one(lesson.entry.x, lesson.y)
+        except Exception as error:
+            raised.append((lesson.place, self, Failure(error)))
 
     def alarm(self, place: int) -> Raised:
         """Tell of a drift, and do what the policy says."""
@@ -213,10 +248,7 @@ class EventSlot(Slot):
                 answers.append(guess)
         return answers
 
-    def _learner(self) -> None:
-        return None
-
-    def _learn(self, entry: Entry, y: Any) -> None:
+    def _learn(self, run: list[Lesson], raised: list[Raised]) -> None:
         """Labels only judge."""
 
 

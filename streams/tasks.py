@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from driftline.streams.scores import Guess, Scores
 
 Ask = Callable[[Any], Guess]
 """Features in, answer and probability out."""
+AskRows = Callable[[Sequence[Any]], list[Any]]
+"""Features of many events in, what the model says of each out; `Task.read` makes an answer of it."""
 
 
 NO_CLASS = "unknown"
@@ -31,50 +33,45 @@ class Task:
     """Whether a label is of this task's type."""
     scores: Callable[[], Scores]
     baselines: Callable[[], tuple[baselines.Baseline, ...]]
-    ask: Callable[[Any], Ask]
-    """Given a model, return the function that answers for it (features -> answer, probability)."""
+    verb: str
+    """How a model is asked, as River names it."""
+    read: Callable[[Any], Guess]
+    """What the verb gives, as answer and probability. Raises `NotFinite`."""
+
+    def ask(self, model: Any) -> Ask:
+        """Return the function that answers for a model."""
+        verb, read = getattr(model, self.verb), self.read
+        return lambda x: read(verb(x))
+
+    def ask_rows(self, model: Any) -> AskRows | None:
+        """Return the function that answers for many events at once, where the model has it."""
+        return getattr(model, self.verb.removesuffix("_one") + "_rows", None)
 
 
-def ask_binary(model: Any) -> Ask:
+def read_binary(p: dict[Any, float]) -> Guess:
     """Answer yes where its probability is above a half."""
-    predict = model.predict_proba_one
-
-    def ask(x: Any) -> Guess:
-        p = predict(x).get(True, 0.0)
-        if p - p != 0.0:
-            raise NotFinite(f"the probability of yes is {p}")
-        return p > 0.5, p
-
-    return ask
+    yes = p.get(True, 0.0)
+    if yes - yes != 0.0:
+        raise NotFinite(f"the probability of yes is {yes}")
+    return yes > 0.5, yes
 
 
-def ask_multiclass(model: Any) -> Ask:
+def read_multiclass(p: dict[Any, float]) -> Guess:
     """Answer with the most probable class."""
-    predict = model.predict_proba_one
-
-    def ask(x: Any) -> Guess:
-        p = predict(x)
-        if not p:
-            return NO_CLASS, None
-        said = max(p, key=p.__getitem__)
-        if any(share - share != 0.0 for share in p.values()):
-            raise NotFinite(f"the probabilities are {p}")
-        return said, {str(y): float(share) for y, share in p.items()}
-
-    return ask
+    if not p:
+        return NO_CLASS, None
+    said = max(p, key=p.__getitem__)
+    if any(share - share != 0.0 for share in p.values()):
+        raise NotFinite(f"the probabilities are {p}")
+    return said, {str(y): float(share) for y, share in p.items()}
 
 
-def ask_multilabel(model: Any) -> Ask:
+def read_multilabel(said: dict[Any, dict[bool, float]]) -> Guess:
     """Answer with yes or no for every label known so far, and the probability of yes."""
-    predict = model.predict_proba_one
-
-    def ask(x: Any) -> Guess:
-        p = {str(label): float(share.get(True, 0.0)) for label, share in predict(x).items()}
-        if any(share - share != 0.0 for share in p.values()):
-            raise NotFinite(f"the probabilities are {p}")
-        return {label: share > 0.5 for label, share in p.items()}, p
-
-    return ask
+    p = {str(label): float(share.get(True, 0.0)) for label, share in said.items()}
+    if any(share - share != 0.0 for share in p.values()):
+        raise NotFinite(f"the probabilities are {p}")
+    return {label: share > 0.5 for label, share in p.items()}, p
 
 
 def number(said: Any) -> float:
@@ -85,22 +82,14 @@ def number(said: Any) -> float:
     return value
 
 
-def ask_number(model: Any) -> Ask:
-    """Answer with a number."""
-    predict = model.predict_one
-    return lambda x: (number(predict(x)), None)
+def read_number(said: Any) -> Guess:
+    """Answer with a number: of a regression, or an anomaly score, higher for what is stranger."""
+    return number(said), None
 
 
-def ask_score(model: Any) -> Ask:
-    """Answer with the anomaly score: higher is stranger."""
-    score = model.score_one
-    return lambda x: (number(score(x)), None)
-
-
-def ask_cluster(model: Any) -> Ask:
+def read_cluster(said: Any) -> Guess:
     """Answer with the cluster's id, as text."""
-    predict = model.predict_one
-    return lambda x: (str(predict(x)), None)
+    return str(said), None
 
 
 def is_bool(y: Any) -> bool:
@@ -135,7 +124,8 @@ TASKS = {
         is_bool,
         scores.BinaryScores,
         lambda: (baselines.NoChange(False), baselines.BinaryMajority()),
-        ask_binary,
+        "predict_proba_one",
+        read_binary,
     ),
     "multiclass": Task(
         "multiclass",
@@ -143,7 +133,8 @@ TASKS = {
         is_class,
         scores.MulticlassScores,
         lambda: (baselines.NoChange(""), baselines.MulticlassMajority()),
-        ask_multiclass,
+        "predict_proba_one",
+        read_multiclass,
     ),
     "multilabel": Task(
         "multilabel",
@@ -151,7 +142,8 @@ TASKS = {
         is_labels,
         scores.MultilabelScores,
         lambda: (baselines.NoChange({}), baselines.MajoritySet()),
-        ask_multilabel,
+        "predict_proba_one",
+        read_multilabel,
     ),
     "regression": Task(
         "regression",
@@ -159,10 +151,13 @@ TASKS = {
         is_number,
         scores.RegressionScores,
         lambda: (baselines.NoChange(0.0), baselines.Mean()),
-        ask_number,
+        "predict_one",
+        read_number,
     ),
-    "cluster": Task("cluster", False, never, Scores, tuple, ask_cluster),
-    "anomaly": Task("anomaly", False, is_bool, scores.AnomalyScores, lambda: (baselines.Constant(),), ask_score),
-    "forecast": Task("forecast", False, never, scores.ForecastScores, tuple, ask_number),
+    "cluster": Task("cluster", False, never, Scores, tuple, "predict_one", read_cluster),
+    "anomaly": Task(
+        "anomaly", False, is_bool, scores.AnomalyScores, lambda: (baselines.Constant(),), "score_one", read_number
+    ),
+    "forecast": Task("forecast", False, never, scores.ForecastScores, tuple, "predict_one", read_number),
 }
 """The tasks by name; a forecast's baselines live with each series (`series.py`)."""

@@ -1,7 +1,7 @@
 """What a lane makes of events and labels: predictions, outcomes, scores, alarms and dead letters."""
 
 import pytest
-from lanes import LOGISTIC, START, STUBBORN, TWITCHY, event, label, lane, letters, outcomes, read
+from lanes import LOGISTIC, START, STUBBORN, TWITCHY, Bulk, event, label, lane, letters, outcomes, read
 from river import linear_model
 
 from driftline.streams.fence import decode
@@ -323,3 +323,20 @@ def test_the_delay_of_labels_is_counted_in_event_time():
     desk.handle([event(2, at=START), label(2, "e2", True, at=START + 1e6)])
     assert desk.delays == [1, 0, 0, 0, 0, 1, 0, 0, 1]
     assert desk.delay_seconds == pytest.approx(1_003_000.05)
+
+
+def test_a_model_with_verbs_for_runs_is_taught_whole_runs_and_comes_out_the_same():
+    bulk = {**STUBBORN, "class": "lanes:Bulk", "drift": TWITCHY}
+    desk = lane({"one": {**STUBBORN, "drift": TWITCHY}, "many": bulk})
+    before = Bulk.runs
+    desk.handle([event(i, a=float(i), fail=3.0 if i == 7 else 0.0) for i in range(40)])
+    desk.handle([label(i, f"e{i}", i % 3 == 0) for i in range(4)])
+    assert Bulk.runs > before
+    outs = desk.handle([label(i, f"e{i}", i % 3 == 0) for i in range(4, 40)])
+    one, many = desk.slots
+    assert many.model.taught == one.model.taught
+    assert len(one.model.taught) == 39, "the one that cannot be learnt is left out, and no other"
+    assert (many.scores.state(), many.drifts) == (one.scores.state(), one.drifts)
+    assert not letters(outs)
+    failed = letters(desk.outbox, "model")
+    assert [(letter["offset"], letter["error"]) for letter in failed] == [(7, "KeyError")] * 2
