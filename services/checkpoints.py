@@ -97,9 +97,13 @@ class _Onlooker(RedisStore):
             link.close()
 
 
-def lanes(settings: Settings) -> list[str]:
-    """Return the names (`app:stream:partition`) of all lanes that have state. Raises `Unavailable`."""
-    return _store(settings).lanes(settings.app)
+def lanes(settings: Settings, stream: str | None = None) -> list[str]:
+    """Return the names (`app:stream:partition`) of all lanes, or of one stream's, that have state.
+
+    Raises `Unavailable`.
+    """
+    found = _store(settings).lanes(settings.app)
+    return [name for name in found if stream is None or name.rpartition(":")[0] == f"{settings.app}:{stream}"]
 
 
 def generations(settings: Settings, lane: str, *, load: bool = False) -> list[Generation]:

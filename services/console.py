@@ -16,6 +16,7 @@ from rich.console import Console
 from driftline.services.settings import Settings, load
 from driftline.services.settings_errors import ConfigError
 from driftline.services.settings_sources import CONFIG
+from driftline.streams.config import StreamConfig
 
 OK, FAILURE, USAGE, UNAVAILABLE, CHECK_FAILED = 0, 1, 2, 3, 4
 """Exit codes: all well; something went wrong; wrong use; a server is missing; a check said no."""
@@ -63,6 +64,13 @@ def connected(config: Path | None, *, kafka: bool = True, redis: bool = False) -
     if missing:
         fail(f"{' and '.join(missing)} is configured, and no `driftline up` runs on this machine", UNAVAILABLE)
     return settings
+
+
+def configured(settings: Settings, stream: str) -> StreamConfig:
+    """Return the configuration of a stream that was named on the command line, or exit 2 with the names there are."""
+    if stream not in settings.streams:
+        fail(f"no stream {stream!r} is configured: name one of {', '.join(sorted(settings.streams))}", USAGE)
+    return settings.streams[stream]
 
 
 @contextmanager

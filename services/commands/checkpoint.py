@@ -11,7 +11,7 @@ from rich.table import Table
 
 from driftline.services import checkpoints
 from driftline.services.checkpoints import Generation
-from driftline.services.console import CHECK_FAILED, Config, Json, connected, explained, fail, out, say_json
+from driftline.services.console import CHECK_FAILED, Config, Json, configured, connected, explained, out, say_json
 from driftline.services.settings import Settings
 
 checkpoint = typer.Typer(help="The lanes' state in Redis: what is kept, and whether it is sound.", no_args_is_help=True)
@@ -83,12 +83,10 @@ def verify_checkpoints(config: Config = None, stream: Stream = None, as_json: Js
 
 
 def _found(settings: Settings, stream: str | None, *, load: bool) -> list[Generation]:
-    if stream is not None and stream not in settings.streams:
-        fail(f"no stream {stream!r} is configured: name one of {', '.join(sorted(settings.streams))}", 2)
-    names = checkpoints.lanes(settings)
     if stream is not None:
-        names = [name for name in names if name.rpartition(":")[0] == f"{settings.app}:{stream}"]
-    return [one for name in names for one in checkpoints.generations(settings, name, load=load)]
+        configured(settings, stream)
+    lanes = checkpoints.lanes(settings, stream)
+    return [one for name in lanes for one in checkpoints.generations(settings, name, load=load)]
 
 
 def _tell(one: Generation) -> None:

@@ -18,6 +18,7 @@ from driftline.services.console import (
     USAGE,
     Config,
     Json,
+    configured,
     connected,
     err,
     explained,
@@ -50,8 +51,8 @@ def list_letters(
         fail(f"no reason {reason!r}: it is one of {', '.join(REASONS)}", USAGE)
     with explained():
         settings = connected(config)
-        if stream is not None and stream not in settings.streams:
-            fail(f"no stream {stream!r} is configured: name one of {', '.join(sorted(settings.streams))}", USAGE)
+        if stream is not None:
+            configured(settings, stream)
         found = post.newest(settings, stream, reason, limit)
     if as_json:
         say_json([{"stream": name, **msgspec.to_builtins(letter)} for name, letter in found])

@@ -70,11 +70,7 @@ def show_model(
         if known is None or model not in known.models:
             names = ", ".join(f"{row['stream']} {row['model']}" for row in _configured(settings))
             fail(f"no model {model!r} in a stream {stream!r}: it is one of {names}", USAGE)
-        found = [
-            checkpoints.newest(settings, lane)
-            for lane in checkpoints.lanes(settings)
-            if lane.rpartition(":")[0] == f"{settings.app}:{stream}"
-        ]
+        found = [checkpoints.newest(settings, lane) for lane in checkpoints.lanes(settings, stream)]
     rows = []
     for one in found:
         if one is None or one.state is None or one.header is None or model not in one.header.models:

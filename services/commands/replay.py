@@ -20,6 +20,7 @@ from driftline.services.console import (
     USAGE,
     Config,
     Json,
+    configured,
     connected,
     err,
     explained,
@@ -87,9 +88,7 @@ def replay(
 
 
 def _partitions(settings: Settings, stream: str, partition: int | None) -> list[int]:
-    if stream not in settings.streams:
-        fail(f"no stream {stream!r} is configured: name one of {', '.join(sorted(settings.streams))}", USAGE)
-    topic = settings.streams[stream].topic
+    topic = configured(settings, stream).topic
     count = partition_counts(settings.kafka.brokers, client=settings.kafka.client).get(topic)
     if count is None:
         fail(f"topic {topic!r} does not exist: `driftline topics create` makes it")

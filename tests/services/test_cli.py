@@ -122,6 +122,22 @@ def test_without_servers_it_is_exit_code_3_and_a_sentence(arguments):
     assert "configured" in said.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "--from-topic", "nowhere"],
+        ["replay", "--verify", "nowhere"],
+        ["checkpoint", "list", "--stream", "nowhere"],
+        ["dead-letters", "list", "--stream", "nowhere"],
+    ],
+    ids=" ".join,
+)
+def test_a_stream_that_is_not_configured_is_told_with_those_that_are(arguments):
+    said = run(*arguments, env=NOWHERE | KEY)
+    assert said.exit_code == 2, said.output
+    assert "no stream 'nowhere' is configured: name one of clicks, flow, " in " ".join(said.output.split())
+
+
 @pytest.mark.parametrize("arguments", [["checkpoint", "verify"], ["models", "show", "sensors", "tree"]], ids=" ".join)
 def test_a_redis_that_is_down_is_exit_code_3(arguments):
     said = run(*arguments, env=NOWHERE | KEY)
