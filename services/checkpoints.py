@@ -13,6 +13,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from driftline.services.restored import restored
 from driftline.services.settings import Settings, snapshot_key
 from driftline.services.tape import options_of
 from driftline.streams import header
@@ -20,7 +21,7 @@ from driftline.streams.header import Header
 from driftline.streams.kafka_log import KafkaLog
 from driftline.streams.lane import Lane
 from driftline.streams.redis_store import RedisSession, RedisStore
-from driftline.streams.state import digests, restore
+from driftline.streams.state import digests
 from driftline.streams.store import Broken, Snapshot, Unavailable
 from driftline.streams.vault import Foreign, Unsound, Vault
 
@@ -145,7 +146,7 @@ def tell_times(settings: Settings, found: list[Generation]) -> None:
     log = KafkaLog(options_of(settings), idempotence=False)
     try:
         for one in found:
-            _, stream, partition = _parts(one.lane)
+            stream, partition = _parts(one.lane)
             if one.header is None or not one.header.note or stream not in settings.streams:
                 continue
             topic, note = settings.streams[stream].prediction_topic, one.header.note
@@ -167,10 +168,10 @@ def _number(name: str) -> int:
     return int(said) if said.isdigit() else -1
 
 
-def _parts(lane: str) -> tuple[str, str, int]:
-    app, _, rest = lane.partition(":")
+def _parts(lane: str) -> tuple[str, int]:
+    _, _, rest = lane.partition(":")
     stream, _, _ = rest.rpartition(":")
-    return app, stream, _number(lane)
+    return stream, _number(lane)
 
 
 def _open_all(snapshot: Snapshot, head: Header, vault: Vault) -> None:
@@ -182,18 +183,10 @@ def _open_all(snapshot: Snapshot, head: Header, vault: Vault) -> None:
 
 def _load(settings: Settings, lane: str, snapshot: Snapshot, head: Header, vault: Vault) -> Lane | None:
     """Restore all of it; None where its stream is not configured, so that nothing can be loaded."""
-    app, stream, partition = _parts(lane)
+    stream, partition = _parts(lane)
     config = settings.streams.get(stream)
     if config is None:
         return None
-    known = {name: model for name, model in config.models.items() if name in head.models}
-    state = Lane(stream, partition, config.model_copy(update={"models": known}), vault, app=app)
-    _, other = header.changed(head, state)
-    if other:
-        raise Foreign(
-            f"{lane}: generation {head.serial} has {', '.join(sorted(other))} with another class or other parameters "
-            "than the configuration: the streams process does what recovery.on_model_change says"
-        )
-    restore(state, snapshot.parts, snapshot.keyed)  # type: ignore[arg-type]
+    state = restored(stream, partition, config, snapshot, head, vault)
     digests(state)  # looks at every model of every key, and so loads it
     return state

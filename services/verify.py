@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftline.services.restored import OtherModels, restored
 from driftline.services.settings import Settings, snapshot_key
 from driftline.services.tape import RUN, Tape, options_of
 from driftline.streams import header
@@ -24,7 +25,6 @@ from driftline.streams.lane import Lane, Message
 from driftline.streams.letters import Out
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.state import digests, freeze, restore
-from driftline.streams.store import Snapshot
 from driftline.streams.vault import Unsound, Vault
 from driftline.streams.wire import Rejected
 
@@ -125,9 +125,7 @@ def verify(
     config = settings.streams[stream]
     vault = Vault(snapshot_key(settings))
     store = RedisStore(settings.redis.url, settings.redis.command_timeout_seconds)
-    head, snapshot, config = _newest(store, vault, settings.app, stream, partition, config)
-    live = Lane(stream, partition, config, vault, app=settings.app)
-    restore(live, snapshot.parts, snapshot.keyed)  # type: ignore[arg-type]
+    head, live = _newest(store, vault, settings.app, stream, partition, config)
     verdict = Verdict(live.name, head.serial, head.gen, dict(head.origin), dict(head.offsets))
     verdict.joined = {slot.name: dict(slot.since) for slot in live.slots if slot.since}
     options = options_of(settings)
@@ -141,7 +139,7 @@ def verify(
         events = tape(live.events, head.origin[live.events], head.offsets[live.events])
         labels = tape(live.labels, head.origin[live.labels], head.offsets[live.labels])
         rebuild = _Rebuild(events, labels, published, verdict, on_progress)
-        rebuilt = rebuild.run(live, config)
+        rebuilt = rebuild.run(live)
     found, made = digests(live), digests(rebuilt)
     verdict.parts = {name: (found.get(name, "-"), made.get(name, "-")) for name in sorted(found | made)}
     return verdict
@@ -149,28 +147,22 @@ def verify(
 
 def _newest(
     store: RedisStore, vault: Vault, app: str, stream: str, partition: int, config: StreamConfig
-) -> tuple[Header, Snapshot, StreamConfig]:
-    """Return the newest sound snapshot, and the configuration without the models that it does not have yet."""
+) -> tuple[Header, Lane]:
+    """Return the header of the newest sound snapshot, and the lane that it holds."""
     name = f"{app}:{stream}:{partition}"
     troubles: list[str] = []
     for _ in range(TRIES):
         for snapshot in reversed(store.peek(name)):
             try:
                 head = header.read(snapshot, name, vault)
-                known = {model: of for model, of in config.models.items() if model in head.models}
-                had = config.model_copy(update={"models": known})
-                lane = Lane(stream, partition, had, vault, app=app)
-                _, other = header.changed(head, lane)
-                if other:
-                    raise CannotVerify(
-                        f"{name}: class or parameters of {', '.join(sorted(other))} are others than in the snapshot: "
-                        "verify with the configuration that the streams process runs with"
-                    )
-                restore(lane, snapshot.parts, snapshot.keyed)  # type: ignore[arg-type]
+                return head, restored(stream, partition, config, snapshot, head, vault)
+            except OtherModels as other:
+                raise CannotVerify(
+                    f"{name}: class or parameters of {other.names} are others than in the snapshot: "
+                    "verify with the configuration that the streams process runs with"
+                ) from None
             except Unsound as trouble:
                 troubles.append(str(trouble))
-                continue
-            return head, snapshot, had
     said = "; ".join(dict.fromkeys(troubles))
     raise NoSnapshot(f"{name}: no sound snapshot{f' ({said})' if said else ': has the lane been checkpointed yet?'}")
 
@@ -299,20 +291,20 @@ class _Rebuild:
         self._told = told
         self._total = sum(verdict.offsets[topic] - verdict.origin[topic] for topic in verdict.offsets)
 
-    def run(self, live: Lane, config: StreamConfig) -> Lane:
+    def run(self, live: Lane) -> Lane:
         """Return the lane as it must be at the snapshot's offsets."""
         since = {slot.name: slot.since for slot in live.slots if slot.since}
         stops = sorted(
             {tuple(sorted(offsets.items())) for offsets in since.values()}, key=lambda stop: dict(stop)[live.events]
         )
-        lane = self._lane(live, _before(config, set(since), live))
+        lane = self._lane(live, _before(live.config, set(since), live))
         lane.offsets = dict(self._verdict.origin)
         for stop in map(dict, stops):
             self._advance(lane, stop)
             born = {name for name, offsets in since.items() if offsets == stop}
             later = {name for name, offsets in since.items() if offsets[lane.events] > stop[lane.events]}
             parts, keyed = freeze(lane)
-            grown = self._lane(live, _before(config, later, live))
+            grown = self._lane(live, _before(live.config, later, live))
             restore(grown, parts, keyed, born)  # type: ignore[arg-type]
             lane = grown
         self._advance(lane, self._verdict.offsets)
