@@ -7,6 +7,7 @@ replica, and what was written is as safe as the page cache (a SIGKILL loses noth
 import base64
 import subprocess
 import uuid
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -65,14 +66,7 @@ log.cleaner.dedupe.buffer.size=8388608
 class KafkaServer(Broker):
     """Apache Kafka, one node, on one loopback port (and a second one for its controller).
 
-    Parameters
-    ----------
-    port
-        The port on 127.0.0.1; a free one is taken if none is given.
-    data
-        The folder for its data and its log. If none is given, a temporary one that `close` removes.
-    timeout_seconds
-        How long a start may take, without the first fetching of the jars.
+    Parameters are those of `Server`; the first fetching of the jars does not count as part of a start.
 
     Examples
     --------
@@ -82,10 +76,6 @@ class KafkaServer(Broker):
     """
 
     kind: ClassVar[str] = "kafka"
-
-    def __init__(self, *, port: int | None = None, data: Path | None = None, timeout_seconds: float = 60):
-        super().__init__(port=port, data=data, timeout_seconds=timeout_seconds)
-        self._controller_port = free_port()
 
     def prepare(self) -> None:
         """Fetch the jars, write the configuration, and format the storage if it is new."""
@@ -102,6 +92,10 @@ class KafkaServer(Broker):
     def command(self) -> list[str]:
         """Return the Java command of the broker."""
         return [*self._java("-Xmx512m", "-XX:+ExitOnOutOfMemoryError"), "kafka.Kafka", str(self._properties)]
+
+    @cached_property
+    def _controller_port(self) -> int:
+        return free_port()  # the same for every start
 
     @property
     def _properties(self) -> Path:

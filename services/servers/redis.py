@@ -20,17 +20,13 @@ class RedisServer(Server):
 
     Parameters
     ----------
-    port
-        The port on 127.0.0.1; a free one is taken if none is given.
-    data
-        The folder for its data and its log. If none is given, a temporary one that `close` removes.
+    port, data, timeout_seconds
+        Those of `Server`; the reading of the append-only file is part of a start.
     append_only
         Whether to keep the append-only file; without it a stop forgets everything.
     append_fsync
         When that file goes to the disk. A SIGKILL loses nothing that was answered under any of them; a power cut
         may lose the last second under `everysec`, and nothing under `always`.
-    timeout_seconds
-        How long a start may take, the reading of the append-only file included.
 
     Examples
     --------
