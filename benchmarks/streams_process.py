@@ -4,7 +4,6 @@ import shlex
 import sys
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -48,9 +47,7 @@ class StreamsProcess:
         self._process = psutil.Process(self._child.pid)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._child.stop()
 
     @property
