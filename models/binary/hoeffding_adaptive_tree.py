@@ -5,6 +5,8 @@ from typing import Any
 from river import proba, stats, tree
 from river.tree.splitter import GaussianSplitter
 
+from driftline.models.parameters import at_least, within
+
 LARGEST = 1e100  # larger features are taken as this; River's leaves raise OverflowError on them
 
 
@@ -70,19 +72,10 @@ class HoeffdingAdaptiveTree(tree.HoeffdingAdaptiveTreeClassifier):  # type: igno
         switch_significance: float = 0.05,
         seed: int = 1,
     ):
-        for name, count in (
-            ("grace_period", grace_period),
-            ("max_depth", max_depth),
-            ("max_leaves", max_leaves),
-            ("drift_window_threshold", drift_window_threshold),
-        ):
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
-        for name, share in (("delta", delta), ("switch_significance", switch_significance)):
-            if not 0 < share < 1:
-                raise ValueError(f"{name} must be in (0, 1), got {share}")
-        if not 0 <= tau <= 1:
-            raise ValueError(f"tau must be in [0, 1], got {tau}")
+        at_least(1, grace_period=grace_period, max_depth=max_depth, max_leaves=max_leaves)
+        at_least(1, drift_window_threshold=drift_window_threshold)
+        within("(0, 1)", delta=delta, switch_significance=switch_significance)
+        within("[0, 1]", tau=tau)
         if leaf_prediction not in ("mc", "nb", "nba"):
             raise ValueError(f"leaf_prediction must be mc, nb or nba, got {leaf_prediction!r}")
         super().__init__(

@@ -6,9 +6,9 @@ import numpy as np
 from river.time_series.base import Forecaster
 
 from driftline.models.base import Array, Plain, array, scalar
-from driftline.models.forecasting.naive import finite, steps
+from driftline.models.forecasting.series import bounded, steps
+from driftline.models.parameters import positive, season_or_none, within
 
-LARGEST = 1e100  # larger values are taken as this, so that no product of two of them overflows
 NOTHING = 1e-200  # a level that cannot be divided by
 PACE = 0.05  # how fast the usual error follows the errors
 FARTHEST = 10.0  # usual errors; a larger one moves the usual error no further
@@ -77,17 +77,11 @@ class HoltWinters(Forecaster):  # type: ignore[misc]
         multiplicative: bool = False,
         tolerance: float = 5.0,
     ):
-        if season < 0 or season == 1:
-            raise ValueError(f"season must be 0 (none) or at least 2, got {season}")
-        for name, weight in (("alpha", alpha), ("damping", damping)):
-            if not 0 < weight <= 1:
-                raise ValueError(f"{name} must be in (0, 1], got {weight}")
-        for name, weight in (("beta", beta), ("gamma", gamma)):
-            if not 0 <= weight <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {weight}")
+        season_or_none(season)
+        within("(0, 1]", alpha=alpha, damping=damping)
+        within("[0, 1]", beta=beta, gamma=gamma)
+        positive(tolerance=tolerance)
         self.season, self.alpha, self.beta, self.gamma = season, alpha, beta, gamma
-        if not 0 < tolerance < float("inf"):
-            raise ValueError(f"tolerance must be above 0 and finite, got {tolerance}")
         self.damping, self.multiplicative, self.tolerance = damping, multiplicative, tolerance
         self.n = 0
         self.level = 0.0
@@ -98,7 +92,7 @@ class HoltWinters(Forecaster):  # type: ignore[misc]
 
     def learn_one(self, y: float, x: dict[Any, Any] | None = None) -> None:
         """Learn the next value of the series."""
-        y = min(max(finite(y), -LARGEST), LARGEST)
+        y = bounded(y)
         n, season = self.n, self.season
         self.n = n + 1
         if n < 2 * season:

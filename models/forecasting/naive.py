@@ -1,12 +1,13 @@
 """The forecasts that every other one must beat."""
 
-import math
 from typing import Any
 
 import numpy as np
 from river.time_series.base import Forecaster
 
 from driftline.models.base import Plain, array, scalar
+from driftline.models.forecasting.series import finite, steps
+from driftline.models.parameters import at_least
 
 
 class Naive(Forecaster):  # type: ignore[misc]
@@ -75,8 +76,7 @@ class SeasonalNaive(Forecaster):  # type: ignore[misc]
     """
 
     def __init__(self, season: int = 24):
-        if season < 1:
-            raise ValueError(f"season must be at least 1, got {season}")
+        at_least(1, season=season)
         self.season = season
         self.values = np.zeros(season)  # value t lies at t % season
         self.n = 0
@@ -102,18 +102,3 @@ class SeasonalNaive(Forecaster):  # type: ignore[misc]
         """Become the model that gave this state."""
         values, n = array(state, "values", like=self.values), scalar(state, "n", int)
         self.values, self.n = values, n
-
-
-def finite(y: float) -> float:
-    """Return `y` as a float; raise `ValueError` if it is not finite."""
-    value = float(y)
-    if not math.isfinite(value):
-        raise ValueError(f"y must be finite, got {y}")
-    return value
-
-
-def steps(horizon: int) -> int:
-    """Return the horizon; raise `ValueError` if it is not at least 1."""
-    if horizon < 1:
-        raise ValueError(f"horizon must be at least 1, got {horizon}")
-    return horizon

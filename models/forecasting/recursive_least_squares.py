@@ -6,9 +6,9 @@ import numpy as np
 from river.time_series.base import Forecaster
 
 from driftline.models.base import Array, Plain, array, scalar
-from driftline.models.forecasting.naive import finite, steps
+from driftline.models.forecasting.series import bounded, steps
+from driftline.models.parameters import at_least, positive, season_or_none, within
 
-LARGEST = 1e100  # larger values are taken as this: their squares must not overflow
 FARTHEST = 10.0  # scales from the centre at which a value is cut before it is learnt from
 PACE = 0.01  # how fast centre and scale follow the series
 SHRINK = 0.001  # how fast the scale becomes smaller: a quiet night must not make the morning an outlier
@@ -77,17 +77,10 @@ class RecursiveLeastSquares(Forecaster):  # type: ignore[misc]
         tolerance: float = 3.0,
         prior: float = 0.1,
     ):
-        if lags < 1:
-            raise ValueError(f"lags must be at least 1, got {lags}")
-        if season < 0 or season == 1:
-            raise ValueError(f"season must be 0 (none) or at least 2, got {season}")
-        if seasonal_lags < 1:
-            raise ValueError(f"seasonal_lags must be at least 1, got {seasonal_lags}")
-        if not 0.5 < forgetting <= 1:
-            raise ValueError(f"forgetting must be in (0.5, 1], got {forgetting}")
-        for name, positive in (("tolerance", tolerance), ("prior", prior)):
-            if not 0 < positive < float("inf"):
-                raise ValueError(f"{name} must be above 0 and finite, got {positive}")
+        at_least(1, lags=lags, seasonal_lags=seasonal_lags)
+        season_or_none(season)
+        within("(0.5, 1]", forgetting=forgetting)
+        positive(tolerance=tolerance, prior=prior)
         self.lags, self.season, self.seasonal_lags = lags, season, seasonal_lags
         self.forgetting, self.tolerance, self.prior = forgetting, tolerance, prior
         back = set(range(1, lags + 1))
@@ -108,7 +101,7 @@ class RecursiveLeastSquares(Forecaster):  # type: ignore[misc]
 
     def learn_one(self, y: float, x: dict[Any, Any] | None = None) -> None:
         """Learn the next value of the series."""
-        y = min(max(finite(y), -LARGEST), LARGEST)
+        y = bounded(y)
         if self.n >= len(self.history):
             if self.scale == 0.0:
                 self._start(y)

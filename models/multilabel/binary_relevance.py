@@ -6,6 +6,7 @@ from typing import Any
 from river import base, linear_model, optim
 
 from driftline.models.base import Features
+from driftline.models.parameters import within
 
 LARGEST = 1e100  # larger features are taken as this: their squares must not overflow
 PACE = 0.001  # the least share of a new value in mean and variance
@@ -50,10 +51,8 @@ class BinaryRelevance(base.MultiLabelClassifier):  # type: ignore[misc]
     """
 
     def __init__(self, learning_rate: float = 0.01, l2: float = 0.0, unnamed_is_no: bool = True):
-        if not 0 < learning_rate <= 10:
-            raise ValueError(f"learning_rate must be in (0, 10], got {learning_rate}")
-        if not 0 <= l2 < 1:
-            raise ValueError(f"l2 must be in [0, 1), got {l2}")
+        within("(0, 10]", learning_rate=learning_rate)
+        within("[0, 1)", l2=l2)
         self.learning_rate = learning_rate
         self.l2 = l2
         self.unnamed_is_no = unnamed_is_no
