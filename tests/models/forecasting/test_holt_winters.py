@@ -2,22 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from river import datasets, time_series
+from judge import AIR, error
+from river import time_series
 
 from driftline.models.forecasting.holt_winters import HoltWinters
 from driftline.models.forecasting.naive import Naive, SeasonalNaive
-
-AIR = [y for _, y in datasets.AirlinePassengers()]
-
-
-def error(model, values, horizon, after):
-    """Mean absolute error of all steps of the horizon, each forecast made before its values were learnt."""
-    errors = []
-    for t, y in enumerate(values):
-        model.learn_one(y)
-        if after <= t < len(values) - horizon:
-            errors.append(np.abs(np.array(model.forecast(horizon)) - values[t + 1 : t + 1 + horizon]).mean())
-    return float(np.mean(errors))
 
 
 @pytest.mark.parametrize("horizon", [1, 12])

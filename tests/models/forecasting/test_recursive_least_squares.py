@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
+from judge import AIR, error
 from river import datasets
 
 from driftline.models.forecasting.naive import Naive, SeasonalNaive
 from driftline.models.forecasting.recursive_least_squares import RecursiveLeastSquares
 
-AIR = [y for _, y in datasets.AirlinePassengers()]
 WATER = [float(y) for _, y in datasets.WaterFlow()]
 
 
@@ -19,16 +19,6 @@ def made(n=1200, season=24, seed=7):
         angle = t / season * math.tau
         values.append(100 + 20 * math.sin(angle) + 8 * math.sin(2 * angle + 1) + noise)
     return values
-
-
-def error(model, values, horizon, after):
-    """Mean absolute error of all steps of the horizon, each forecast made before its values were learnt."""
-    errors = []
-    for t, y in enumerate(values):
-        model.learn_one(y)
-        if after <= t < len(values) - horizon:
-            errors.append(np.abs(np.array(model.forecast(horizon)) - values[t + 1 : t + 1 + horizon]).mean())
-    return float(np.mean(errors))
 
 
 @pytest.mark.parametrize(
