@@ -13,6 +13,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from driftline.streams.config import ALARM_TOPIC, StreamConfig
 
@@ -272,10 +273,27 @@ def _offsets(
         return {}
     asked = {TopicPartition(topic, n): spec for topic, n in partitions}
     try:
-        answers = admin.list_offsets(asked, request_timeout=timeout_seconds)
-        return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+        # A partition that was just made, or moves, has no leader for a moment.
+        for attempt in Retrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_delay(timeout_seconds),
+            wait=wait_fixed(0.1),
+            reraise=True,
+        ):
+            with attempt:
+                answers = admin.list_offsets(asked, request_timeout=timeout_seconds)
+                return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
     except KafkaException as error:
         raise TopicError(f"cannot ask for offsets: {error.args[0].str()}") from error
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in (
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    )
 
 
 def _wait_for(admin: AdminClient, names: set[str], timeout_seconds: float) -> None:

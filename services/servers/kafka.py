@@ -26,14 +26,14 @@ def main(
     ] = None,
 ) -> None:
     """Run a real Apache Kafka on this machine until Ctrl-C."""
-    # A SIGTERM shall end it as Ctrl-C does: the broker stopped in good order, a temporary folder removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A SIGTERM shall end it as Ctrl-C does: the broker stopped in good order, a temporary folder removed. SIGINT too is
+    # set here, because a shell lets what it starts in the background ignore it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         with KafkaServer(port=port, data=data) as kafka:
             typer.echo(f"Apache Kafka {kafka_version()} listens on {kafka.bootstrap}; log: {kafka.log}; Ctrl-C ends it")
             signal.pause()
-    except KeyboardInterrupt:
-        pass
     except ServerError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None  # a dependency is unavailable
