@@ -1,12 +1,19 @@
-"""The servers that integration tests run on, and a last line of the run that names them."""
+"""The servers that integration tests run on, and a last line of the run that names them.
+
+It also lets all tests import what several folders share (`shared/`).
+"""
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from driftline.services.servers import Broker, KafkaServer, MeshServer, RedisServer, ServerUnavailable
 from driftline.services.servers.kafka_jars import kafka_version
+
+sys.path.append(str(Path(__file__).with_name("shared")))
 
 SERVERS = pytest.StashKey[dict[str, str]]()
 """What the run used: `broker` and `redis`; and under `no kafka` why the real Kafka could not be had."""

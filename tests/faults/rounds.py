@@ -22,6 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import msgspec
+from predictions import believed
 from redis import Redis
 
 from driftline.services import topics
@@ -30,7 +31,7 @@ from driftline.services.settings import load
 from driftline.streams import header
 from driftline.streams.config import ALARM_TOPIC
 from driftline.streams.failpoint import POINTS
-from driftline.streams.fence import FenceFilter, decode, fence_of
+from driftline.streams.fence import decode
 from driftline.streams.kafka_log import KafkaLog
 from driftline.streams.lane import Lane, Message
 from driftline.streams.redis_store import RedisStore
@@ -253,19 +254,8 @@ class Site:
         return said + self._told(outs)
 
     def _compare(self, partition: int, outs: list) -> list[str]:
-        found, values = {}, defaultdict(set)
-        believe, floor = FenceFilter(), 0
-        for offset, value in self._read("predictions", partition):
-            record = believe.feed(partition, offset, value)
-            if record is not None:
-                found[record.id] = record
-            raw = decode(value)
-            fence = fence_of(raw)
-            if fence is not None:
-                floor = max(floor, fence)
-            elif raw.gen >= floor:
-                values[raw.id].add(repr((raw.y, raw.p, raw.version, raw.seen)))
-        said = [f"{id_} has two values" for id_, several in values.items() if len(several) > 1]
+        found, twice, reader = believed(self._read("predictions", partition), partition)
+        said = [f"{id_} has two values" for id_ in twice]
         oracle, labels = self.lane(partition), self.messages(self.config.label_topic, partition)
         seen = {int(id_.rpartition("/")[2]): record.seen[oracle.labels] for id_, record in found.items()}
         wanted, done = set(), 0
@@ -288,7 +278,7 @@ class Site:
         outs += oracle.outbox
         said += [f"{id_} is missing" for id_ in wanted - set(found)]
         said += [f"{id_} is too much" for id_ in set(found) - wanted]
-        print(f"lane {partition}: {len(wanted)} predictions, {believe.repeats} repeats, {believe.void} void")
+        print(f"lane {partition}: {len(wanted)} predictions, {reader.repeats} repeats, {reader.void} void")
         live, kept = self.lane(partition), self.store.peek(oracle.name)[-1]
         restore(live, kept.parts, kept.keyed)
         ours, theirs = digests(oracle), digests(live)

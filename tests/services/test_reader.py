@@ -6,32 +6,12 @@ import os
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from predictions import fence, made
 
 from driftline.services.reader import Reader, ReaderError
-from driftline.streams import wire
 
 pytestmark = pytest.mark.servers
 NUMBERS = itertools.count()
-
-
-def made(gen: int, offset: int, partition: int = 0) -> bytes:
-    return wire.encode(
-        wire.Prediction(
-            id=f"m/t/{partition}/{offset}",
-            model="m",
-            of=f"e{offset}",
-            key="k",
-            at=0.0,
-            y=True,
-            seen={"t": offset},
-            gen=gen,
-            version="v",
-        )
-    )
-
-
-def fence(gen: int) -> bytes:
-    return wire.encode(wire.Fence(fence=gen))
 
 
 @pytest.fixture

@@ -3,30 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from predictions import fence, made
 
 from driftline.streams import wire
 from driftline.streams.fence import FenceFilter, Offsets, decode, fence_of
-
-
-def made(gen: int, offset: int, *, model: str = "m", partition: int = 0) -> bytes:
-    return wire.encode(
-        wire.Prediction(
-            id=f"{model}/t/{partition}/{offset}",
-            model=model,
-            of="e",
-            key="k",
-            at=0.0,
-            y=True,
-            seen={"t": offset},
-            gen=gen,
-            version="v",
-        )
-    )
-
-
-def fence(gen: int) -> bytes:
-    return wire.encode(wire.Fence(fence=gen))
-
 
 gens = st.integers(0, 4)
 fences = st.tuples(st.just("fence"), st.integers(0, 1), gens)

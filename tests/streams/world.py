@@ -13,10 +13,11 @@ import random
 from collections import defaultdict
 
 import msgspec
+from predictions import believed
 
 from driftline.streams import failpoint
 from driftline.streams.config import ALARM_TOPIC, StreamConfig
-from driftline.streams.fence import FenceFilter, decode, fence_of
+from driftline.streams.fence import decode
 from driftline.streams.lane import Lane, Message
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemoryStore
@@ -275,8 +276,7 @@ class World:
 
     def verdict(self) -> str | None:
         """Return what is wrong, or None."""
-        found, values = self._read()
-        twice = [id_ for id_, said in values.items() if len(said) > 1]
+        found, twice, _ = believed(enumerate(self.log.topic("s.predictions", 0)))
         if twice:
             return f"two values for {twice[0]}"
         wanted = {f"{model}/s/0/{i}" for model in CONFIG.models for i in GOOD}
@@ -306,22 +306,6 @@ class World:
         theirs, ours = digests(live), digests(oracle)
         wrong = [part for part in ours if ours[part] != theirs[part]]
         return f"the final state differs in {wrong}" if wrong else None
-
-    def _read(self):
-        """What a reader believes, and every value that is not void, by id."""
-        believe, floor, found = FenceFilter(), 0, {}
-        values = defaultdict(set)
-        for offset, value in enumerate(self.log.topic("s.predictions", 0)):
-            record = believe.feed(0, offset, value)
-            if record is not None:
-                found[record.id] = record
-            raw = decode(value)
-            fence = fence_of(raw)
-            if fence is not None:
-                floor = max(floor, fence)
-            elif raw.gen >= floor:
-                values[raw.id].add((raw.y, raw.p, raw.version, tuple(raw.seen.items())))
-        return found, values
 
     def _told(self, outs) -> str | None:
         """Alarms and dead letters are those of the sequential order, each under one id with one value."""
