@@ -3,37 +3,28 @@ import json
 from pathlib import Path
 
 import pytest
+from configuration import PIPELINE
 from rich.console import Console
 from rich.table import Table
 
 from driftline.services.config_show import Row, rows, to_json
 from driftline.services.settings import SNAPSHOT_KEY, read
 
-TEXT = """\
+pytestmark = pytest.mark.usefixtures("elsewhere")
+SERVERS = """\
 app = "shop"
 [redis]
 url = "redis://me:hunter2@host:6379/1"
 [kafka.client]
 "sasl.username" = "me"
 "sasl.password" = "hunter2"
-[streams.s]
-kind = "sensor"
-topic = "s"
-[streams.s.models.m]
-class = "river.compose:Pipeline"
-task = "binary"
-[[streams.s.models.m.parameters.args]]
-class = "river.preprocessing:StandardScaler"
-[[streams.s.models.m.parameters.args]]
-class = "river.linear_model:LogisticRegression"
-l2 = 0.1
 """
+TEXT = SERVERS + PIPELINE + "l2 = 0.1\n"
 VARIABLES = {SNAPSHOT_KEY: "hunter2 hunter2 hunter2", "DRIFTLINE_STREAMS__S__CHECKPOINT__SECONDS": "1"}
 
 
 @pytest.fixture
-def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Row]:
-    monkeypatch.chdir(tmp_path)
+def shown() -> dict[str, Row]:
     Path("driftline.toml").write_text(TEXT)
     return {row.name: row for row in rows(read(None, VARIABLES, {"web": {"port": 1, "host": None}}))}
 
@@ -83,8 +74,7 @@ def test_scripts_get_json(shown: dict[str, Row]) -> None:
     assert set(said) == set(shown)
 
 
-def test_an_unset_key_is_not_shown_as_if_it_were_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_an_unset_key_is_not_shown_as_if_it_were_set() -> None:
     Path("driftline.toml").write_text(TEXT)
     shown = {row.name: row for row in rows(read(None, {}, {}))}
     assert shown["secrets.snapshot_key"].value is None

@@ -1,13 +1,12 @@
-import os
 import re
 import stat
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
+from configuration import STREAM, mistakes, settings
 from pydantic import ValidationError
 
 from driftline.services import settings as module
@@ -27,33 +26,8 @@ from driftline.services.settings import (
 from driftline.services.settings_errors import ConfigError
 from driftline.streams.config import Drift, ModelConfig, Rhythm, StreamConfig, Waiting
 
-STREAM = """\
-[streams.s]
-kind = "sensor"
-topic = "s"
-[streams.s.models.tree]
-class = "river.tree:HoeffdingTreeClassifier"
-"""
+pytestmark = pytest.mark.usefixtures("elsewhere")
 KEY = "correct horse battery staple"
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty directory, with none of the variables of whoever runs the tests."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("DRIFTLINE_")]:
-        monkeypatch.delenv(name)
-
-
-def settings(text: str = STREAM, environ: dict[str, str] | None = None, **overrides: Any) -> Settings:
-    Path("driftline.toml").write_text(text)
-    return read(None, environ or {}, overrides).settings
-
-
-def mistakes(text: str = STREAM, environ: dict[str, str] | None = None, **overrides: Any) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        settings(text, environ, **overrides)
-    return str(caught.value).splitlines()
 
 
 # Sources and their order

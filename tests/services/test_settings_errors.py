@@ -1,40 +1,14 @@
-import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+from configuration import PIPELINE, STREAM, mistakes, settings
 
-from driftline.services.settings import Settings, read
+from driftline.services.settings import read
 from driftline.services.settings_errors import ConfigError, Mistake
 from driftline.streams.config import StreamConfig
 
-STREAM = """\
-[streams.s]
-kind = "sensor"
-topic = "s"
-[streams.s.models.tree]
-class = "river.tree:HoeffdingTreeClassifier"
-"""
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty directory, with none of the variables of whoever runs the tests."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("DRIFTLINE_")]:
-        monkeypatch.delenv(name)
-
-
-def settings(text: str = STREAM, environ: dict[str, str] | None = None, **overrides: Any) -> Settings:
-    Path("driftline.toml").write_text(text)
-    return read(None, environ or {}, overrides).settings
-
-
-def mistakes(text: str = STREAM, environ: dict[str, str] | None = None, **overrides: Any) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        settings(text, environ, **overrides)
-    return str(caught.value).splitlines()
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_all_mistakes_are_told_each_with_its_line() -> None:
@@ -152,20 +126,7 @@ def test_a_value_that_the_class_refuses_is_told_at_its_parameters() -> None:
 
 
 def test_a_nested_estimator_at_fault_is_told_at_its_own_line() -> None:
-    text = """\
-[streams.s]
-kind = "sensor"
-topic = "s"
-[streams.s.models.m]
-class = "river.compose:Pipeline"
-task = "binary"
-[[streams.s.models.m.parameters.args]]
-class = "river.preprocessing:StandardScaler"
-[[streams.s.models.m.parameters.args]]
-class = "river.linear_model:LogisticRegression"
-optimizer = { class = "river.optim:SGDD" }
-l3 = 0.1
-"""
+    text = PIPELINE + 'optimizer = { class = "river.optim:SGDD" }\nl3 = 0.1\n'
     told = mistakes(text)
     assert len(told) == 1
     assert told[0].startswith("driftline.toml:11: streams.s.models.m.parameters.args[1].optimizer.class: cannot import")
