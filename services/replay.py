@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from driftline.services.partitioner import partition_of
+from driftline.services.score_rows import score_rows
 from driftline.services.settings import Settings
 from driftline.services.sources.source import Record
 from driftline.services.tape import Tape, options_of
@@ -64,16 +65,8 @@ class Replayed:
 
     def scores(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each model of each lane: its scores, and those of the baselines beside them."""
-        for (stream, partition), lane in sorted(self.lanes.items()):
-            for model, (scores, baselines) in lane.scores().items():
-                yield {
-                    "stream": stream,
-                    "partition": partition,
-                    "model": model,
-                    "n": scores.n,
-                    "scores": scores.values(),
-                    "baselines": {name: board.values() for name, board in baselines.items()},
-                }
+        for _, lane in sorted(self.lanes.items()):
+            yield from score_rows(lane)
 
     def labels(self) -> dict[str, dict[str, int]]:
         """Return what became of the labels, by stream and outcome."""

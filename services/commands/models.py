@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from driftline.services import checkpoints
-from driftline.services.commands.replay import scores_table
 from driftline.services.console import USAGE, Config, Json, connected, explained, fail, out, say_json, settings_of
+from driftline.services.score_rows import score_rows, scores_table
 from driftline.services.settings import Settings
 from driftline.streams.config import ModelConfig
 from driftline.streams.registry import MODELS, version_of
@@ -75,16 +75,10 @@ def show_model(
     for one in found:
         if one is None or one.state is None or one.header is None or model not in one.header.models:
             continue
-        scores, baselines = one.state.scores()[model]
         slot = next(slot for slot in one.state.slots if slot.name == model)
         rows.append(
-            {
-                "stream": stream,
-                "partition": one.state.partition,
-                "model": model,
-                "n": scores.n,
-                "scores": scores.values(),
-                "baselines": {name: board.values() for name, board in baselines.items()},
+            next(row for row in score_rows(one.state) if row["model"] == model)
+            | {
                 "predicted": slot.predicted,
                 "drifts": slot.drifts,
                 "keys": None if slot.keyed is None else len(slot.keyed),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -30,6 +30,7 @@ from driftline.services.console import (
     settings_of,
 )
 from driftline.services.replay import Batch, CannotVerify, LogTruncated, NoSnapshot, Replayed, Verdict
+from driftline.services.score_rows import scores_table
 from driftline.services.settings import Settings
 from driftline.services.sources import JsonLines
 from driftline.services.topics import partition_counts
@@ -152,22 +153,6 @@ def _show(done: Replayed) -> None:
         out.print(f"dead letters of {stream}: {count:,} {reason}", style="red", highlight=False)
     for letter in done.letters[:SHOWN]:
         out.print(f"  {letter['id']}: {letter['message']}", markup=False, highlight=False)
-
-
-def scores_table(rows: Iterable[dict[str, Any]]) -> Table:
-    """Each model's scores, with those of the baselines beside them: never one without the other."""
-    table = Table("stream", "lane", "model", "judged", "score", "model's", "baselines", title_justify="left")
-    for row in rows:
-        head = [row["stream"], str(row["partition"]), row["model"], f"{row['n']:,}"]
-        if not row["scores"]:
-            table.add_row(*head, "-", "-", "-")
-        for metric, value in row["scores"].items():
-            beside = "  ".join(
-                f"{name} {said[metric]:.4g}" for name, said in row["baselines"].items() if metric in said
-            )
-            table.add_row(*head, metric, f"{value:.4g}", beside or "-")
-            head = ["", "", "", ""]
-    return table
 
 
 # -- verify ----------------------------------------------------------------------------------------------------------

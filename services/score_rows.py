@@ -1,0 +1,44 @@
+"""Scores as commands show them: a row for each model, with its baselines beside it, never one without the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.table import Table
+
+from driftline.streams.lane import Lane
+
+
+def score_rows(lane: Lane) -> Iterator[dict[str, Any]]:
+    """Yield a row for each model of a lane: its scores, and those of the baselines beside them."""
+    for model, (scores, baselines) in lane.scores().items():
+        yield {
+            "stream": lane.stream,
+            "partition": lane.partition,
+            "model": model,
+            "n": scores.n,
+            "scores": scores.values(),
+            "baselines": {name: board.values() for name, board in baselines.items()},
+        }
+
+
+def scores_table(rows: Iterable[dict[str, Any]]) -> Table:
+    """Make a table of such rows; what else they hold is not shown.
+
+    >>> row = {"stream": "s", "partition": 0, "model": "tree", "n": 9, "scores": {"accuracy": 0.5}, "baselines": {}}
+    >>> scores_table([row]).row_count
+    1
+    """
+    table = Table("stream", "lane", "model", "judged", "score", "model's", "baselines", title_justify="left")
+    for row in rows:
+        head = [row["stream"], str(row["partition"]), row["model"], f"{row['n']:,}"]
+        if not row["scores"]:
+            table.add_row(*head, "-", "-", "-")
+        for metric, value in row["scores"].items():
+            beside = "  ".join(
+                f"{name} {said[metric]:.4g}" for name, said in row["baselines"].items() if metric in said
+            )
+            table.add_row(*head, metric, f"{value:.4g}", beside or "-")
+            head = ["", "", "", ""]
+    return table
