@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,25 +67,19 @@ class _Onlooker(RedisStore):
 
     def lanes(self, app: str) -> list[str]:
         """Return the names of all lanes that have state."""
-        link = self._connect()
         found: set[str] = set()
-        try:
+        with self._reading() as link:
             cursor: Any = b"0"
             while True:
                 cursor, keys = link.call("SCAN", cursor, "MATCH", f"{{{app}:*}}", "COUNT", 1_000)
                 found.update(key.decode()[1:-1] for key in keys)
                 if cursor == b"0":
                     break
-        except (Broken, ResponseError) as error:
-            raise Unavailable(f"Redis cannot be read: {error}") from error
-        finally:
-            link.close()
         return sorted(found, key=lambda name: (name.rpartition(":")[0], _number(name)))
 
     def generations(self, lane: str) -> Iterator[tuple[int, Snapshot | Unsound]]:
         """Yield the generations kept, the oldest first, or why one cannot be read."""
-        link = self._connect()
-        try:
+        with self._reading() as link:
             kept = json.loads(link.call("HGET", f"{{{lane}}}", "kept") or "[]")
             session = RedisSession(lane, link, 0, b"", kept)
             for serial in session.serials:
@@ -92,6 +87,13 @@ class _Onlooker(RedisStore):
                     yield serial, session.load(serial)
                 except Unsound as trouble:
                     yield serial, trouble
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """A connection to read by; what goes wrong on it is `Unavailable`."""
+        link = self._connect()
+        try:
+            yield link
         except (Broken, ResponseError) as error:
             raise Unavailable(f"Redis cannot be read: {error}") from error
         finally:
