@@ -32,11 +32,9 @@ tree = {TREE}
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
+def config(tmp_path, monkeypatch, elsewhere):
     path = tmp_path / "driftline.toml"
     path.write_text(TOML)
-    for name in [name for name in os.environ if name.startswith("DRIFTLINE_")]:
-        monkeypatch.delenv(name)
     monkeypatch.setenv("DRIFTLINE_DATA", str(tmp_path / "data"))
     return path
 
