@@ -1,0 +1,180 @@
+"""Events and labels as arrays: dictionaries, dense arrays and CSR matrices become the same compressed rows."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+import scipy.sparse
+
+from driftline.models.base import Array, Features
+
+
+class Rows(NamedTuple):
+    """Events in compressed sparse rows: the non-zeros of event i are at `start[i]:start[i + 1]`."""
+
+    start: Array
+    """(n + 1,) int64."""
+    column: Array
+    """(nnz,) int32: columns, each at most once in a row."""
+    value: Array
+    """(nnz,) float32, finite."""
+
+    @property
+    def widest(self) -> int:
+        """The most non-zeros of one event."""
+        return int(np.diff(self.start).max(initial=0))
+
+
+class Columns:
+    """Which name has which column; names beyond `most` share columns by their hash.
+
+    >>> columns = Columns(most=2)
+    >>> [columns.add(name) for name in ["a", "b", "a", "c"]]
+    [0, 1, 0, 0]
+    >>> columns.names, columns.knows("c"), columns.find("c")
+    (['a', 'b'], False, 0)
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.names: list[Any] = []
+        self._column: dict[Any, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further name gets a column of its own."""
+        return len(self.names) >= self.most
+
+    def knows(self, name: Any) -> bool:
+        """Whether a name has a column of its own."""
+        return name in self._column
+
+    def find(self, name: Any) -> int:
+        """Return the column of a name, -1 where it has none."""
+        column = self._column.get(name, -1)
+        return self._shared(name) if column < 0 and self.full else column
+
+    def add(self, name: Any) -> int:
+        """Return the column of a name, which it gets now if it has none."""
+        column = self._column.get(name)
+        if column is not None:
+            return column
+        if self.full:
+            return self._shared(name)
+        self._column[name] = len(self.names)
+        self.names.append(name)
+        return len(self.names) - 1
+
+    def widen(self, width: int) -> None:
+        """Make sure that the first `width` columns exist, named by their numbers where they are new."""
+        for column in range(len(self.names), min(width, self.most)):
+            self.add(column)
+
+    def restore(self, names: Sequence[Any]) -> None:
+        """Take these names, in order."""
+        self.names = list(names)
+        self._column = {name: column for column, name in enumerate(self.names)}
+
+    def _shared(self, name: Any) -> int:
+        return crc32(repr(name).encode("utf-8", "surrogatepass")) % self.most
+
+
+def of_events(xs: Sequence[Features], columns: Columns, add: bool) -> Rows:
+    """Make rows of dictionaries; what is no finite number is passed over, and unknown names unless told to `add` them.
+
+    >>> rows = of_events([{"a": 2.0, "b": "text"}, {}], Columns(8), add=True)
+    >>> rows.start.tolist(), rows.column.tolist(), rows.value.tolist()
+    ([0, 1, 1], [0], [2.0])
+    """
+    start: list[int] = [0]
+    index: list[int] = []
+    value: list[float] = []
+    find = columns.add if add else columns.find
+    for x in xs:
+        crowded = columns.full
+        here: dict[int, float] = {}
+        for name, number in x.items():
+            if number.__class__ is not float:
+                if not isinstance(number, int | float | np.number):
+                    continue
+                number = float(number)
+            if number == 0.0 or not isfinite(number):
+                continue
+            column = find(name)
+            if column >= 0:
+                here[column] = here.get(column, 0.0) + number if crowded or columns.full else number
+        index += here
+        value += here.values()
+        start.append(len(index))
+    numbers = np.clip(np.array(value, dtype=np.float64), -LARGEST, LARGEST).astype(np.float32)
+    return Rows(np.array(start, dtype=np.int64), np.array(index, dtype=np.int32), numbers)
+
+
+LARGEST = 1e18
+"""Larger values are taken as this: their squares must not overflow in single precision."""
+
+
+def of_arrays(x: Any, columns: Columns) -> Rows:
+    """Make rows of an array (n, d) or a CSR matrix; columns are named by their numbers.
+
+    Raises
+    ------
+    ValueError
+        There is a value that is not finite, or not two dimensions.
+
+    >>> rows = of_arrays(np.array([[0.0, 3.0], [1.0, 0.0]]), Columns(8))
+    >>> rows.start.tolist(), rows.column.tolist()
+    ([0, 1, 2], [1, 0])
+    """
+    if scipy.sparse.issparse(x):
+        matrix = x.tocsr()
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        start, index, value, width = matrix.indptr, matrix.indices, matrix.data, matrix.shape[1]
+    else:
+        x = np.asarray(x, dtype=np.float32)
+        if x.ndim != 2:
+            raise ValueError(f"X must have two dimensions (events, features), got shape {x.shape}")
+        full = x != 0
+        start = np.concatenate([[0], np.cumsum(full.sum(axis=1))])
+        index, value, width = np.nonzero(full)[1], x[full], x.shape[1]
+    value = np.asarray(value, dtype=np.float32)
+    if not np.isfinite(value).all():
+        raise ValueError("X has values that are not finite: leave them out, or take zero")
+    value = np.clip(value, -LARGEST, LARGEST)
+    if width > columns.most:
+        return _fold(start, index, value, columns)
+    return Rows(np.asarray(start, np.int64), np.asarray(index, np.int32), value)
+
+
+def _fold(start: Array, index: Array, value: Array, columns: Columns) -> Rows:
+    """Let columns beyond the bound share others, event by event."""
+    names = [{int(j): float(v) for j, v in zip(index[a:b], value[a:b], strict=True)} for a, b in _spans(start)]
+    return of_events(names, columns, add=True)
+
+
+def _spans(start: Array) -> list[tuple[int, int]]:
+    return list(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))
+
+
+def of_labels(ys: Sequence[Mapping[Any, Any]], columns: Columns) -> Array:
+    """Make an array (n, L) of 0 and 1; labels get columns as they are first named. Raises `ValueError` past the bound.
+
+    >>> of_labels([{"a": True}, {"b": True, "a": False}], Columns(4)).tolist()
+    [[1, 0], [0, 1]]
+    """
+    new = {name for y in ys for name in y if not columns.knows(name)}
+    if len(columns) + len(new) > columns.most:
+        raise ValueError(f"more than max_labels = {columns.most} labels: set it higher")
+    places = [[(columns.add(name), on) for name, on in y.items()] for y in ys]
+    truths = np.zeros((len(ys), len(columns)), dtype=np.uint8)
+    for row, pairs in enumerate(places):
+        for column, on in pairs:
+            truths[row, column] = bool(on)
+    return truths
