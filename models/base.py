@@ -5,7 +5,7 @@ A model implements the verbs that its task needs; nothing has to be subclassed. 
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,31 @@ class RowLearner(Protocol):
 
     def learn_rows(self, xs: Sequence[Features], ys: Sequence[Any]) -> None:
         """Learn the events in order; where this raises, nothing was learnt."""
+        ...
+
+
+class News(NamedTuple):
+    """Something in a model's life that people should know."""
+
+    row: int
+    """Which of the events that were learnt by the last call, from 0."""
+    count: int
+    """Events that the model had learnt by then."""
+    kind: str
+    """What happened, in a word: `split`, `merged`, `drift`."""
+    text: str
+    """The same for people."""
+    before: float
+    after: float
+    """Evidence, in the unit that the text names."""
+
+
+@runtime_checkable
+class Newsworthy(Protocol):
+    """Tells what happened inside of it; the lane makes alarms of that."""
+
+    def news(self) -> list[News]:
+        """Return what happened during the last call that learnt, in order, and forget it."""
         ...
 
 

@@ -149,7 +149,7 @@ class Alarm(Message):
     """Something that people should know: a drift with its evidence, or an event in a model's life."""
 
     id: Name
-    """`kind/model/topic/partition/offset` of the message that raised it."""
+    """`kind/model/topic/partition/offset` of the message that raised it; a second one's ends with `/1`, and so on."""
     kind: Literal["drift", "model"]
     stream: Name
     partition: Count
@@ -157,14 +157,17 @@ class Alarm(Message):
     at: Seconds
     """Event time of the message that raised it."""
     detector: Name
+    """What found it; for an event in a model's life, the model's class."""
     before: float
-    """Mean loss before the change."""
+    """Mean loss before the change; for an event in a model's life, what its text says."""
     after: float
-    """Mean loss since the change."""
+    """The same since the change."""
     count: Count
     """Labels that the model had been scored on."""
     action: Name
-    """What the drift policy did: `alarm`, `reset`."""
+    """What the drift policy did: `alarm`, `reset`; for an event in a model's life, what happened: `split`, `merged`."""
+    text: Annotated[str, Field(max_length=MAX_TEXT), msgspec.Meta(max_length=MAX_TEXT)] = ""
+    """The same for people, where there is more to say."""
 
 
 REASONS = (

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from driftline.models.base import News
 from driftline.streams import letters
 from driftline.streams.baselines import Panel
 from driftline.streams.config import StreamConfig
@@ -349,11 +350,16 @@ class Lane:
 
     def _tell(self, raised: list[Raised], origins: dict[int, Origin]) -> None:
         """Drifts, and failures of models, ride in the outbox too."""
+        heard: Counter[tuple[int, int]] = Counter()
         for place, slot, what in raised:
             topic, offset, at, key = origins[place]
             if isinstance(what, Failure):
                 self.counts["rejected/model"] += 1
                 out = letters.failed(what, slot.name, self.config, topic, self.partition, offset, key)
+            elif isinstance(what, News):
+                again = heard[place, slot.index]
+                heard[place, slot.index] += 1
+                out = letters.life(slot, self.stream, origins[place], self.partition, what, again)
             else:
                 out = letters.alarm(slot, self.stream, topic, self.partition, offset, at, key, what)
             self._due.append((place, slot.index, out))

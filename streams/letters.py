@@ -12,6 +12,7 @@ from driftline.streams.events import MAX_LETTER, MAX_TEXT
 from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
 
 if TYPE_CHECKING:
+    from driftline.models.base import News
     from driftline.streams.lane import Message
     from driftline.streams.slots import Failure, Slot
 
@@ -76,6 +77,17 @@ def alarm(
     drift = slot.config.drift
     id_ = f"drift/{slot.name}/{topic}/{partition}/{offset}"
     said = Alarm(id_, "drift", stream, partition, slot.name, at, drift.detector, before, after, count, drift.policy)
+    return Out(ALARM_TOPIC, None, key, encode(said), id_)
+
+
+def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition: int, news: News, again: int) -> Out:
+    """The alarm of an event in a model's life; `again` counts those that the same message brought before."""
+    topic, offset, at, key = origin
+    id_ = f"model/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
+    said = Alarm(
+        id_, "model", stream, partition, slot.name, at, type(slot.model).__name__, news.before, news.after, news.count,
+        news.kind, clip(news.text, MAX_TEXT),
+    )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
 

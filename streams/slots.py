@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from driftline.models.base import News
 from driftline.streams.config import ModelConfig
 from driftline.streams.drift import Watch
 from driftline.streams.keyed import Keyed
@@ -60,8 +61,8 @@ class Lesson(msgspec.Struct, gc=False):
     y: Any
 
 
-Raised = tuple[int, "Slot", Failure | tuple[float, float, int]]
-"""Place in the run, model, and a failure or a drift's evidence (loss before, loss after, labels)."""
+Raised = tuple[int, "Slot", Failure | News | tuple[float, float, int]]
+"""Place in the run, model, and a failure, news, or a drift's evidence (loss before, loss after, labels)."""
 
 
 class Slot:
@@ -91,6 +92,7 @@ class Slot:
             place = f"{lane}/slot:{name}"
             self.keyed = Keyed(self.make, config.max_keys, config.key_max_age_seconds, place, vault)
         self.model: Any = None
+        self._news: Callable[[], list[News]] | None = None
         if self.keyed is None:
             self.take(self.make())
 
@@ -104,6 +106,7 @@ class Slot:
         self._ask = self.task.ask(model)
         self._ask_rows = self.task.ask_rows(model)
         self._learn_rows = getattr(model, "learn_rows", None)
+        self._news = getattr(model, "news", None)
 
     def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
         """Answer each event of a run, before any later message is handled."""
@@ -141,7 +144,7 @@ class Slot:
         read = self.task.read
         for what in said:
             try:
-                answers.append(read(what))
+                answers.append(read(what, self.model))
             except Exception as error:
                 answers.append(Failure(error))
         return answers
@@ -175,6 +178,7 @@ class Slot:
         if self._learn_rows is not None and len(run) > 1:
             try:
                 self._learn_rows([lesson.entry.x for lesson in run], [lesson.y for lesson in run])
+                self._hear(run, raised)
                 return
             except Exception as error:  # then nothing was learnt: one by one, to see which lesson it was
                 log.debug("%s: %r in a run of %d lessons", self.name, error, len(run))
@@ -184,6 +188,13 @@ class Slot:
                 learn(lesson.entry.x, lesson.y)
             except Exception as error:
                 raised.append((lesson.place, self, Failure(error)))
+            if self._news is not None:
+                self._hear([lesson], raised)
+
+    def _hear(self, run: list[Lesson], raised: list[Raised]) -> None:
+        """Take the news of a model that has learnt this run."""
+        if self._news is not None:
+            raised += [(run[news.row].place, self, news) for news in self._news()]
 
     def _learn_for_key(self, lesson: Lesson, raised: list[Raised]) -> None:
         assert self.keyed is not None
@@ -191,6 +202,8 @@ class Slot:
             model = self.keyed.find(lesson.entry.key)
             if model is not None:
                 model.learn_one(lesson.entry.x, lesson.y)
+                if hasattr(model, "news"):
+                    raised += [(lesson.place, self, news) for news in model.news()]
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 

@@ -35,20 +35,20 @@ class Task:
     baselines: Callable[[], tuple[baselines.Baseline, ...]]
     verb: str
     """How a model is asked, as River names it."""
-    read: Callable[[Any], Guess]
-    """What the verb gives, as answer and probability. Raises `NotFinite`."""
+    read: Callable[[Any, Any], Guess]
+    """What the verb gives, and the model that gave it, as answer and probability. Raises `NotFinite`."""
 
     def ask(self, model: Any) -> Ask:
         """Return the function that answers for a model."""
         verb, read = getattr(model, self.verb), self.read
-        return lambda x: read(verb(x))
+        return lambda x: read(verb(x), model)
 
     def ask_rows(self, model: Any) -> AskRows | None:
         """Return the function that answers for many events at once, where the model has it."""
         return getattr(model, self.verb.removesuffix("_one") + "_rows", None)
 
 
-def read_binary(p: dict[Any, float]) -> Guess:
+def read_binary(p: dict[Any, float], model: Any) -> Guess:
     """Answer yes where its probability is above a half."""
     yes = p.get(True, 0.0)
     if yes - yes != 0.0:
@@ -56,7 +56,7 @@ def read_binary(p: dict[Any, float]) -> Guess:
     return yes > 0.5, yes
 
 
-def read_multiclass(p: dict[Any, float]) -> Guess:
+def read_multiclass(p: dict[Any, float], model: Any) -> Guess:
     """Answer with the most probable class."""
     if not p:
         return NO_CLASS, None
@@ -66,12 +66,16 @@ def read_multiclass(p: dict[Any, float]) -> Guess:
     return said, {str(y): float(share) for y, share in p.items()}
 
 
-def read_multilabel(said: dict[Any, dict[bool, float]]) -> Guess:
-    """Answer with yes or no for every label known so far, and the probability of yes."""
+def read_multilabel(said: dict[Any, dict[bool, float]], model: Any) -> Guess:
+    """Answer with yes or no for every label known so far, and the probability of yes.
+
+    Yes is what is above a half, or above the model's own `threshold` where it has one.
+    """
+    threshold = getattr(model, "threshold", 0.5)
     p = {str(label): float(share.get(True, 0.0)) for label, share in said.items()}
     if any(share - share != 0.0 for share in p.values()):
         raise NotFinite(f"the probabilities are {p}")
-    return {label: share > 0.5 for label, share in p.items()}, p
+    return {label: share > threshold for label, share in p.items()}, p
 
 
 def number(said: Any) -> float:
@@ -82,12 +86,12 @@ def number(said: Any) -> float:
     return value
 
 
-def read_number(said: Any) -> Guess:
+def read_number(said: Any, model: Any) -> Guess:
     """Answer with a number: of a regression, or an anomaly score, higher for what is stranger."""
     return number(said), None
 
 
-def read_cluster(said: Any) -> Guess:
+def read_cluster(said: Any, model: Any) -> Guess:
     """Answer with the cluster's id, as text."""
     return str(said), None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from driftline.models.base import News
 from driftline.streams.config import StreamConfig
 from driftline.streams.lane import Lane, Message
 from driftline.streams.vault import Vault
@@ -37,8 +38,15 @@ class Stubborn:
         self.taught.append((dict(x), y))
 
 
-class Bulk(Stubborn):
-    """The same with verbs for whole runs, of which it keeps no note: runs must not show in a state."""
+class Gossip(Stubborn):
+    """The same with verbs for whole runs, of which it keeps no note: they must not show in a state. Tells of each yes."""
+
+    runs = 0
+    """How many runs of several lessons were learnt at once, by all of its kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[News] = []
 
     def predict_proba_rows(self, xs: list[dict[str, float]]) -> list[dict[bool, float]]:
         """Raise if any event makes it, else answer all."""
@@ -48,12 +56,20 @@ class Bulk(Stubborn):
         """Raise before anything is learnt, or learn all."""
         if any(x.get("fail") == 3.0 for x in xs):
             raise KeyError("one of them cannot be learnt")
-        Bulk.runs += 1
-        for x, y in zip(xs, ys, strict=True):
-            self.learn_one(x, y)
+        Gossip.runs += len(xs) > 1
+        for row, (x, y) in enumerate(zip(xs, ys, strict=True)):
+            super().learn_one(x, y)
+            if y:
+                self.heard += [News(row, len(self.taught), kind, f"{kind} again", 0.0, 1.0) for kind in ("yes", "aye")]
 
-    runs = 0
-    """How many runs of several lessons were learnt at once, by all of its kind."""
+    def learn_one(self, x: dict[str, float], y: bool) -> None:
+        """A run of one."""
+        self.learn_rows([x], [y])
+
+    def news(self) -> list[News]:
+        """Every yes of the last run."""
+        heard, self.heard = self.heard, []
+        return heard
 
 
 STUBBORN = {"class": f"{__name__}:Stubborn", "task": "binary"}
@@ -83,7 +99,8 @@ MODELS: dict[str, Any] = {
         "drift": {**TWITCHY, "policy": "reset"},
     },
     "stubborn": STUBBORN,
-    "bulk": {**STUBBORN, "class": f"{__name__}:Bulk", "drift": {**TWITCHY, "policy": "reset"}},
+    "murmur": {**STUBBORN, "class": f"{__name__}:Gossip", "per": "key", "max_keys": 2},
+    "bulk": {**STUBBORN, "class": f"{__name__}:Gossip", "drift": {**TWITCHY, "policy": "reset"}},
 }
 """One model of every task, per lane and per key, with alarms and resets."""
 

@@ -1,7 +1,7 @@
 """What a lane makes of events and labels: predictions, outcomes, scores, alarms and dead letters."""
 
 import pytest
-from lanes import LOGISTIC, START, STUBBORN, TWITCHY, Bulk, event, label, lane, letters, outcomes, read
+from lanes import LOGISTIC, START, STUBBORN, TWITCHY, Gossip, event, label, lane, letters, outcomes, read
 from river import linear_model
 
 from driftline.streams.fence import decode
@@ -326,12 +326,12 @@ def test_the_delay_of_labels_is_counted_in_event_time():
 
 
 def test_a_model_with_verbs_for_runs_is_taught_whole_runs_and_comes_out_the_same():
-    bulk = {**STUBBORN, "class": "lanes:Bulk", "drift": TWITCHY}
+    bulk = {**STUBBORN, "class": "lanes:Gossip", "drift": TWITCHY}
     desk = lane({"one": {**STUBBORN, "drift": TWITCHY}, "many": bulk})
-    before = Bulk.runs
+    before = Gossip.runs
     desk.handle([event(i, a=float(i), fail=3.0 if i == 7 else 0.0) for i in range(40)])
     desk.handle([label(i, f"e{i}", i % 3 == 0) for i in range(4)])
-    assert Bulk.runs > before
+    assert Gossip.runs > before
     outs = desk.handle([label(i, f"e{i}", i % 3 == 0) for i in range(4, 40)])
     one, many = desk.slots
     assert many.model.taught == one.model.taught
@@ -340,3 +340,17 @@ def test_a_model_with_verbs_for_runs_is_taught_whole_runs_and_comes_out_the_same
     assert not letters(outs)
     failed = letters(desk.outbox, "model")
     assert [(letter["offset"], letter["error"]) for letter in failed] == [(7, "KeyError")] * 2
+
+
+def test_news_of_a_model_ride_in_the_outbox_as_alarms_with_ids_of_their_own():
+    desk = lane({"m": {**STUBBORN, "class": "lanes:Gossip"}})
+    desk.handle([event(i) for i in range(3)])
+    desk.handle([label(0, "e0", False), label(1, "e1", True), label(2, "e2", True)])
+    told = [read(out.value) for out in desk.outbox]
+    assert [one["id"] for one in told] == [
+        "model/m/s.labels/0/1", "model/m/s.labels/0/1/1", "model/m/s.labels/0/2", "model/m/s.labels/0/2/1",
+    ]  # fmt: skip
+    assert told[1] == {
+        "id": "model/m/s.labels/0/1/1", "kind": "model", "stream": "s", "partition": 0, "model": "m", "at": START + 1,
+        "detector": "Gossip", "before": 0.0, "after": 1.0, "count": 2, "action": "aye", "text": "aye again",
+    }  # fmt: skip
