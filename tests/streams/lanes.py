@@ -39,7 +39,7 @@ class Stubborn:
 
 
 class Gossip(Stubborn):
-    """The same with verbs for whole runs, of which it keeps no note: they must not show in a state. Tells of each yes."""
+    """The same with verbs for whole runs, which must not show in a state; tells of each yes."""
 
     runs = 0
     """How many runs of several lessons were learnt at once, by all of its kind."""
