@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -28,7 +29,7 @@ class KafkaLog:
         self.failed: str | None = None
         """What was not taken; the producer is of no more use."""
         self._producer = self._make(**{"linger.ms": 10, "delivery.report.only.error": True, "on_delivery": self._told})
-        self._fences = self._make(**{"linger.ms": 0})
+        self._fences = self._make_for_fences()
         self._reader: Consumer | None = None
 
     def _make(self, **options: Any) -> Producer:
@@ -47,6 +48,9 @@ class KafkaLog:
                 **options,
             }
         )
+
+    def _make_for_fences(self) -> Producer:
+        return self._make(**{"linger.ms": 0})
 
     def _told(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -67,6 +71,8 @@ class KafkaLog:
                     self._producer.poll(0.1)
                     self._check()
                 except KafkaException as error:
+                    if _spent(error):
+                        self.failed = f"{out.topic}: {error}"
                     raise Broken(f"Kafka does not take a message for {out.topic}: {error}") from error
         self._check()
 
@@ -84,16 +90,22 @@ class KafkaLog:
 
         try:
             self._fences.produce(topic, value, partition=partition, on_delivery=told)
+            self._fences.flush(WAIT_SECONDS)
         except (KafkaException, BufferError) as error:
+            if _spent(error):
+                self._fences = self._make_for_fences()
             raise Broken(f"Kafka does not take a fence for {topic}: {error}") from error
-        self._fences.flush(WAIT_SECONDS)
         if not said or not isinstance(said[0], int):
             raise Broken(f"Kafka did not take a fence for {topic}/{partition}: {said[0] if said else 'no answer'}")
         return said[0]
 
     def flush(self) -> None:
         """Wait until all that was queued is acknowledged. Raises `Broken` if it is not."""
-        left = self._producer.flush(WAIT_SECONDS)
+        try:
+            left = self._producer.flush(WAIT_SECONDS)
+        except KafkaException as error:
+            self.failed = f"any topic: {error}"
+            raise Broken(f"Kafka takes no more messages: {error}") from error
         self._check()
         if left:
             raise Broken(f"Kafka has not taken {left} messages within {WAIT_SECONDS:g} s")
@@ -102,9 +114,17 @@ class KafkaLog:
         """Begin with a new producer: what the old one had queued is void, for its lanes were dropped."""
         old = self._producer
         old.purge()
-        old.flush(1.0)
+        with suppress(KafkaException):  # one that is spent says so once more
+            old.flush(1.0)
         self.failed = None
         self._producer = self._make(**{"linger.ms": 10, "delivery.report.only.error": True, "on_delivery": self._told})
+
+    def ping(self, topic: str, timeout_seconds: float) -> None:
+        """Ask who leads a topic. Raises `Unavailable` where the broker does not say; any thread may ask."""
+        try:
+            self._fences.list_topics(topic, timeout_seconds)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not answer: {error.args[0].str()}") from error
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset that is still there, and the next one to be written. Raises `Unavailable`."""
@@ -181,10 +201,19 @@ class KafkaLog:
 
     def close(self) -> None:
         """Flush for a moment and let go."""
-        self._producer.flush(1.0)
+        with suppress(KafkaException):
+            self._producer.flush(1.0)
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+def _spent(error: Exception) -> bool:
+    """Whether a producer will never take anything again: it cannot tell any more what the broker has of it."""
+    if not isinstance(error, KafkaException):
+        return False
+    said = error.args[0]
+    return bool(said.fatal()) or said.code() == KafkaError._FATAL
 
 
 def _quiet(error: KafkaError) -> None:
