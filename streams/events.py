@@ -140,9 +140,15 @@ class Prediction(Message):
 
 
 class Fence(Message):
-    """Written to a predictions partition by each new owner: records with a lower `gen` after it are void."""
+    """Written to a predictions partition by each new owner: records with a lower `gen` after it are void.
+
+    An owner writes it again at each checkpoint, with `seen`.
+    """
 
     fence: Count
+    seen: dict[Name, Count] | None = None
+    """At a checkpoint, the lane's next offset of each topic: what came before was handled before all that comes after.
+    So labels behind the last prediction have their place too, and alarms that were told stay true."""
 
 
 class Alarm(Message):

@@ -104,6 +104,8 @@ class FenceFilter:
         """Predictions left out because a fence before them has a higher `gen`."""
         self.repeats = 0
         """Predictions left out because their id had been let through."""
+        self.mark: dict[str, int] | None = None
+        """The `seen` of the record fed last, where it was the fence of a checkpoint that counts."""
         self._next: dict[int, int] = {}
         self._seen: dict[tuple[int, str], Offsets] = {}
 
@@ -114,6 +116,7 @@ class FenceFilter:
         Kafka is repeating itself. Raises `Rejected` for a record that is neither a prediction nor a fence; it is
         then passed over, and the reading can go on.
         """
+        self.mark = None
         if offset < self._next.get(partition, 0):
             return None
         self._next[partition] = offset + 1
@@ -121,6 +124,8 @@ class FenceFilter:
         gen = fence_of(record)
         if gen is not None:
             self.raise_floor(partition, gen)
+            if gen == self.floors[partition]:
+                self.mark = record.seen
             return None
         source, event_offset = _split(record.id)
         if record.gen < self.floors.get(partition, 0):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -63,10 +63,11 @@ _GAUGES = {
 
 
 class RunnerCollector(Collector):
-    """Read a runner's lanes at each scrape."""
+    """Read a runner's lanes at each scrape; `troubles` says what is missing, by default what the runner knows of."""
 
-    def __init__(self, runner: Runner):
+    def __init__(self, runner: Runner, troubles: Callable[[], dict[str, str]] | None = None):
         self._runner = runner
+        self._troubles = troubles or runner.troubles
 
     def collect(self) -> Iterable[Metric]:
         """Return all metric families."""
@@ -107,7 +108,7 @@ class RunnerCollector(Collector):
         yield delays
         yield pauses
         ready = GaugeMetricFamily("driftline_ready", "1 while state is restored and broker and Redis answer.")
-        ready.add_metric([], float(not runner.troubles()))
+        ready.add_metric([], float(not self._troubles()))
         yield ready
         yield InfoMetricFamily(
             "driftline_build",

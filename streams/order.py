@@ -1,14 +1,16 @@
 """Which message a lane handles next: first as published predictions say, then by the time at which messages came.
 
-Events and labels arrive in batches of one topic after the other. While published predictions are ahead, their `seen`
-gives the order exactly. Beyond that the order is free, and is chosen so that neither topic runs ahead of the other:
-a lane that catches up must not see an hour of events before the first of their labels, or all of them would expire.
+Events and labels arrive in batches of one topic after the other. While published predictions and the fences of earlier
+checkpoints are ahead, their `seen` gives the order exactly. Beyond that the order is free, and is chosen so that
+neither topic runs ahead of the other: a lane that catches up must not see an hour of events before the first of their
+labels, or all of them would expire.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from driftline.streams.lane import Lane, Message
 
@@ -18,6 +20,20 @@ RUN = 250
 
 class Gap(Exception):
     """The log no longer has an event on which predictions were published."""
+
+
+class Step(NamedTuple):
+    """One step of an order that is fixed; steps sort into their order.
+
+    >>> sorted([Step(4, True, 7), Step(4, False, 6), Step(3, True, 6)])[1]
+    Step(event=4, predicted=False, labels=6)
+    """
+
+    event: int
+    """The offset of a predicted event; or all events below were handled."""
+    predicted: bool
+    labels: int
+    """The label offset at which the event was handled; or all labels below were handled before what comes then."""
 
 
 class Order:
@@ -31,8 +47,8 @@ class Order:
         self.events, self.labels = lane.events, lane.labels
         self.skew_seconds = skew_seconds
         self.queues: dict[str, deque[Message]] = {self.events: deque(), self.labels: deque()}
-        self.plan: deque[tuple[int, int]] = deque()
-        """(offset of an event, the label offset at which it was handled), as published before us."""
+        self.plan: deque[Step] = deque()
+        """What was published before us."""
         self.drained: dict[str, bool] = {self.events: False, self.labels: False}
         """Topics of which everything that there is has been put in: the other need not wait for them."""
         self._clock = {self.events: 0.0, self.labels: 0.0}
@@ -64,15 +80,23 @@ class Order:
     def _planned(self, offsets: dict[str, int]) -> list[Message]:
         events, labels = self.queues[self.events], self.queues[self.labels]
         while self.plan:
-            event, seen = self.plan[0]
-            if offsets[self.events] > event:
+            event, predicted, seen = self.plan[0]
+            at = offsets[self.events]
+            if at > event or (not predicted and at == event and offsets[self.labels] >= seen):
                 self.plan.popleft()
                 continue
+            if not predicted and at < event:  # what is left of the events below made no prediction
+                due = _below(events, event)
+                if due or not events:
+                    return due
             if offsets[self.labels] < seen:
                 due = _below(labels, seen)
                 # A gap in the offsets (compaction, transaction markers) ends below `seen` as well.
                 if due or not labels:
                     return due
+            if not predicted:
+                self.plan.popleft()
+                continue
             if not events:
                 return []
             if events[0].offset > event:

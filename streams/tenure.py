@@ -16,7 +16,7 @@ from driftline.streams.fence import FenceFilter, decode
 from driftline.streams.lane import Lane, Message
 from driftline.streams.letters import Out
 from driftline.streams.log import Log
-from driftline.streams.order import Gap, Order
+from driftline.streams.order import Gap, Order, Step
 from driftline.streams.state import freeze, restore
 from driftline.streams.store import Broken, Lost, Session, Store
 from driftline.streams.vault import Foreign, Unsound
@@ -173,17 +173,18 @@ class Tenure:
     def _read_outputs(self, topic: str, partition: int) -> None:
         first, _ = self._log.bounds(topic, partition)
         believe = FenceFilter({partition: self.floor})
-        plan: dict[int, int] = {}
+        plan: set[Step] = set()
         lane = self.lane
         for offset, value in self._log.read(topic, partition, max(self.note, first), self.fence):
             record = believe.feed(partition, offset, value)
-            if record is None:
-                continue
-            event = int(record.id.rpartition("/")[2])
-            if event >= lane.offsets[lane.events]:
-                plan[event] = record.seen[lane.labels]
-                self._published[record.id] = record
-        self.order.plan.extend(sorted(plan.items()))
+            if record is not None:
+                event = int(record.id.rpartition("/")[2])
+                if event >= lane.offsets[lane.events]:
+                    plan.add(Step(event, True, record.seen[lane.labels]))
+                    self._published[record.id] = record
+            elif believe.mark is not None:
+                plan.add(Step(believe.mark[lane.events], False, believe.mark[lane.labels]))
+        self.order.plan.extend(sorted(plan))
 
     # -- living ------------------------------------------------------------------------------------------------------
 
@@ -241,9 +242,11 @@ class Tenure:
         self._log.flush()
         hit("flush.after")
         # Step 2: the note moves to the end of what is acknowledged, unless published outputs are still ahead. Our
-        # fence again marks that end: its acknowledgement gives an offset, and readers pass over it.
+        # fence again marks that end: its acknowledgement gives an offset, and readers pass over it. It also says what
+        # was handled by now: should this snapshot be lost after its outbox was sent, the heir keeps to the same order.
         if not self.order.plan:
-            self.note = 1 + self._log.append(self.lane.config.prediction_topic, self.lane.partition, self._fence())
+            mark = encode(Fence(self.session.gen, dict(self.lane.offsets)))
+            self.note = 1 + self._log.append(self.lane.config.prediction_topic, self.lane.partition, mark)
             self.floor = self.session.gen
             hit("note.after")
         outbox = self.lane.outbox

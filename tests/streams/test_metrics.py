@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from world import CONFIG, EVENTS, LABELS, VAULT, lane
 
@@ -18,9 +20,9 @@ from driftline.streams.tenure import Tenure
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def scrape_of(runner: Runner) -> Scrape:
+def scrape_of(runner: Runner, troubles: Callable[[], dict[str, str]] | None = None) -> Scrape:
     registry = CollectorRegistry()
-    registry.register(RunnerCollector(runner))
+    registry.register(RunnerCollector(runner, troubles))
     return Scrape(generate_latest(registry).decode())
 
 
@@ -52,6 +54,11 @@ def test_a_scrape_tells_what_the_lane_has_counted():
     assert seen.total("driftline_checkpoint_bytes") > 0
     scores = {labels["metric"] for labels, _ in seen.samples("driftline_score", model="whole")}
     assert scores == {labels["metric"] for labels, _ in seen.samples("driftline_baseline", baseline="majority")}
+
+
+@pytest.mark.parametrize(("troubles", "ready"), [({}, 1), ({"redis": "does not answer"}, 0)])
+def test_what_those_around_the_runner_miss_counts_for_readiness(troubles, ready):
+    assert scrape_of(runner_with_a_lane(), lambda: troubles).total("driftline_ready") == ready
 
 
 def test_labels_of_metrics_come_from_closed_sets():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lanes import lane
 
 from driftline.streams.lane import Message
-from driftline.streams.order import RUN, Gap, Order
+from driftline.streams.order import RUN, Gap, Order, Step
 
 
 def message(topic, offset, time=0.0):
@@ -23,7 +23,7 @@ def labels(*offsets, time=0.0):
 
 def order(plan=(), skew=5.0, drained=False):
     made = Order(lane(), skew)
-    made.plan.extend(plan)
+    made.plan.extend(step if isinstance(step, Step) else Step(step[0], True, step[1]) for step in plan)
     made.drained = dict.fromkeys(made.drained, drained)
     return made
 
@@ -165,3 +165,38 @@ def test_any_order_that_was_lived_is_found_again_from_what_was_published(life, s
     for event, seen in plan:
         before = {one for one, i in place.items() if i < place["s", event]}
         assert before == {("s", i) for i in range(event)} | {("s.labels", i) for i in range(seen)}
+
+
+def test_what_a_checkpoint_had_handled_comes_before_all_that_comes_after():
+    made = order(plan=[(0, 0), Step(1, False, 2)], drained=True)
+    made.put([*events(0, 1, time=1.0), *labels(0, 1, 2, time=2.0)])
+    assert names(taken(made, begin())) == ["e0", "l0", "l1", "e1", "l2"]
+
+
+def test_a_checkpoint_is_waited_for_and_then_the_order_is_free():
+    made, at = order(plan=[Step(1, False, 1)], drained=True), begin()
+    made.put(events(0))
+    assert names(taken(made, at)) == ["e0"], "an event that made no prediction"
+    made.put(events(1))
+    assert taken(made, at) == [], "the label that the checkpoint had seen is not there yet"
+    made.put(labels(0))
+    assert names(taken(made, at)) == ["l0", "e1"]
+    assert not made.plan
+
+
+def test_a_prediction_after_a_checkpoint_still_says_its_own_labels():
+    made = order(plan=[Step(1, False, 1), Step(1, True, 3), Step(2, False, 4)], drained=True)
+    made.put([*events(0, 1, 2), *labels(0, 1, 2, 3, 4, time=9.0)])
+    assert names(taken(made, begin())) == ["e0", "l0", "l1", "l2", "e1", "l3", "e2", "l4"]
+
+
+def test_a_checkpoint_behind_offsets_that_are_missing_is_passed():
+    made = order(plan=[Step(3, False, 3)], drained=True)
+    made.put([*events(0, 5), *labels(0, 4, time=9.0)])
+    assert names(taken(made, begin())) == ["e0", "l0", "e5", "l4"]
+
+
+def test_a_checkpoint_that_the_snapshot_has_passed_is_dropped():
+    made = order(plan=[Step(1, False, 1)])
+    assert made.next({"s": 1, "s.labels": 1}) == []
+    assert not made.plan
