@@ -12,7 +12,7 @@ import os
 import ssl
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import faust
@@ -29,7 +29,7 @@ from driftline.streams.holding import Options
 from driftline.streams.metrics import RunnerCollector
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.runner import Runner
-from driftline.streams.store import Store, Unavailable
+from driftline.streams.store import Unavailable
 from driftline.streams.tenure import Recovery
 from driftline.streams.vault import Vault
 
@@ -37,8 +37,12 @@ log = logging.getLogger("driftline.streams")
 
 STOP_SECONDS = 8.0
 """How long the runner may take for its last checkpoint."""
+END_SECONDS = 9.0
+"""How long the whole process may take to end: orchestrators grant 10 s."""
 PING_SECONDS = 2.0
-"""How often Redis is asked whether it is there."""
+"""How often Kafka and Redis are asked whether they are there."""
+ANSWER_SECONDS = 3.0
+"""How long Kafka may take to say so."""
 ALARMS_SHOWN = 200
 
 
@@ -79,6 +83,11 @@ class RunnerService(Service):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._ended.set)
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether the runner has written its last checkpoints and ended."""
+        return self._thread.ident is not None and not self._thread.is_alive() and self.error is None
+
     async def on_start(self) -> None:
         """Start the thread."""
         self._loop = asyncio.get_running_loop()
@@ -88,7 +97,10 @@ class RunnerService(Service):
     async def _watch(self) -> None:
         """The runner's death is the process's death: its lanes must go to another."""
         await self._ended.wait()
-        if not self.should_stop:
+        if self.runner.stopping.is_set():
+            if self.error is not None:
+                log.warning("no good end: %s: %s", type(self.error).__name__, self.error)
+        elif not self.should_stop:
             log.critical("the runner died: %s: %s", type(self.error).__name__, self.error)
             await asyncio.sleep(0.2)
             os._exit(1)
@@ -101,28 +113,53 @@ class RunnerService(Service):
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
 
 
-class StoreWatch(Service):
-    """Ask the store whether it is there, so that readiness says so before a checkpoint fails."""
+class Watch(Service):
+    """Ask a server whether it is there, so that readiness says so before a lane fails.
 
-    def __init__(self, store: Store, **options: Any):
+    The runner cannot tell in time: while it waits for one answer it hears nothing else, and a server that has fallen
+    silent looks like one that is slow. `ping` asks, and raises `Unavailable` where no answer came.
+    """
+
+    def __init__(self, ping: Callable[[], None], **options: Any):
         super().__init__(**options)
-        self._store = store
+        self._ping = ping
         self.trouble: str | None = "not asked yet"
 
     @Service.task
     async def _ask(self) -> None:
         while not self.should_stop:
             try:
-                await asyncio.to_thread(self._store.ping)
+                await asyncio.to_thread(self._ping)
                 self.trouble = None
             except Unavailable as trouble:
                 self.trouble = str(trouble)
             await self.sleep(PING_SECONDS)
 
 
-def make_app(settings: Settings, runner: Runner) -> faust.App:
+class Worker(faust.Worker):
+    """Faust's worker, but it ends in bounded time: Faust waits for a broker for as long as that is away."""
+
+    def __init__(self, app: faust.App, service: RunnerService, **options: Any):
+        super().__init__(app, **options)
+        self._service = service
+
+    async def stop(self) -> None:
+        """Stop the runner and Faust side by side; give up what has not ended when it is time."""
+        self._service.runner.stopping.set()
+        late = threading.Timer(END_SECONDS, self._give_up)
+        late.daemon = True
+        late.start()
+        await super().stop()
+
+    def _give_up(self) -> None:
+        well = self._service.ended_well
+        log.warning("no end within %g s, %s", END_SECONDS, "but all is written" if well else "nor a last checkpoint")
+        os._exit(0 if well else 1)
+
+
+def make_app(settings: Settings, service: RunnerService) -> faust.App:
     """Build the Faust application: lifecycle, web port, alarms and commands."""
-    kafka = settings.kafka
+    kafka, runner = settings.kafka, service.runner
     settings.data.mkdir(parents=True, exist_ok=True)
     port = settings.web.port or free_port()
     log.info("web port %d on %s", port, settings.web.host)
@@ -147,21 +184,22 @@ def make_app(settings: Settings, runner: Runner) -> faust.App:
         logging_config=None,
         loghandlers=[],
     )
-    service = RunnerService(runner)
-    watch = StoreWatch(runner.store)
+    watches = {
+        "broker": Watch(lambda: runner.log.ping(ALARM_TOPIC, ANSWER_SECONDS)),
+        "redis": Watch(runner.store.ping),
+    }
     app.add_dependency(service)
-    app.add_dependency(watch)
+    for watch in watches.values():
+        app.add_dependency(watch)
     alarms: deque[dict[str, Any]] = deque(maxlen=ALARMS_SHOWN)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(RunnerCollector(runner))
 
     def troubles() -> dict[str, str]:
-        said = runner.troubles()
-        if watch.trouble:
-            said["redis"] = watch.trouble
-        return said
+        return runner.troubles() | {name: watch.trouble for name, watch in watches.items() if watch.trouble}
+
+    registry.register(RunnerCollector(runner, troubles))
 
     @app.page("/livez")
     async def livez(view: View, request: Request) -> Response:
@@ -220,7 +258,7 @@ def run(settings: Settings) -> None:
     point = os.environ.get("DRIFTLINE_FAILPOINT")
     if point:
         failpoint.arm_to_die(point)
-    runner = make_runner(settings)
-    app = make_app(settings, runner)
-    worker = faust.Worker(app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
+    service = RunnerService(make_runner(settings))
+    app = make_app(settings, service)
+    worker = Worker(app, service, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
