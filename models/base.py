@@ -112,7 +112,7 @@ class News(NamedTuple):
 
     row: int
     """Which of the events that were learnt by the last call, from 0."""
-    count: int
+    learnt: int
     """Events that the model had learnt by then."""
     kind: str
     """What happened, in a word: `split`, `merged`, `drift`."""
@@ -129,6 +129,48 @@ class Newsworthy(Protocol):
 
     def news(self) -> list[News]:
         """Return what happened during the last call that learnt, in order, and forget it."""
+        ...
+
+
+class Branch(NamedTuple):
+    """A part of a hierarchy, for drawing."""
+
+    text: str
+    """What it is: the members, of a part that is not divided."""
+    apart: float
+    """How far apart its parts are, 0 for one that is not divided."""
+    parts: tuple["Branch", ...] = ()
+
+
+@runtime_checkable
+class Pictured(Protocol):
+    """Can be looked at: a hierarchy of what it knows, as text and as parts to draw."""
+
+    def draw(self) -> str:
+        """Return it as lines of text."""
+        ...
+
+    def outline(self) -> Branch:
+        """Return its root."""
+        ...
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """Has numbers of its own that are worth a metric."""
+
+    def gauges(self) -> dict[str, float]:
+        """Return them by name: few names, always the same."""
+        ...
+
+
+@runtime_checkable
+class Compiled(Protocol):
+    """Has to be compiled before it can work, once on each machine; done before a process takes lanes over."""
+
+    @classmethod
+    def warm_up(cls) -> None:
+        """Compile."""
         ...
 
 

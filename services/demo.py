@@ -22,13 +22,14 @@ CONFIG = Path(__file__).with_name("demo.toml")
 """The streams of the demo."""
 FLIP_AT = 6_000
 """The event of the made stream at which its concept flips."""
-METRICS = {
-    "yeast": ("binary-relevance", "micro_f1"),
-    "sensors": ("tree", "f1"),
-    "flow": ("least-squares", "mae_horizon"),
-    "flipped": ("logistic", "accuracy"),
-}
-"""The score that is shown of each stream's model."""
+METRICS = (
+    ("yeast", "binary-relevance", "micro_f1"),
+    ("yeast", "ihomer", "micro_f1"),
+    ("sensors", "tree", "f1"),
+    ("flow", "least-squares", "mae_horizon"),
+    ("flipped", "logistic", "accuracy"),
+)
+"""The scores that are shown: stream, model, score."""
 SETTLE_SECONDS = 60.0
 """How long the last messages may take."""
 
@@ -183,7 +184,7 @@ class Demo:
             view.handled = int(seen.total("driftline_consumed_total"))
             before, had = self._last
             view.rate = max(0.0, (view.handled - had) / max(now - before, 1e-3))
-            view.standings = [self._standing(seen, stream) for stream in METRICS]
+            view.standings = [self._standing(seen, *shown) for shown in METRICS]
             for labels, value in seen.samples("driftline_labels_total"):
                 view.outcomes[labels["outcome"]] = view.outcomes.get(labels["outcome"], 0) + int(value)
             for labels, value in seen.samples("driftline_drifts_total"):
@@ -193,8 +194,7 @@ class Demo:
         self.show(view)
         return view
 
-    def _standing(self, seen: Scrape, stream: str) -> Standing:
-        model, metric = METRICS[stream]
+    def _standing(self, seen: Scrape, stream: str, model: str, metric: str) -> Standing:
         score = seen.mean("driftline_score", stream=stream, model=model, metric=metric)
         names = {labels["baseline"] for labels, _ in seen.samples("driftline_baseline", stream=stream, metric=metric)}
         found = [(name, seen.mean("driftline_baseline", stream=stream, baseline=name, metric=metric)) for name in names]

@@ -7,10 +7,12 @@ service in it, with a thread of its own; when the runner dies, the process dies,
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,6 +30,7 @@ from driftline.streams.config import ALARM_TOPIC
 from driftline.streams.holding import Options
 from driftline.streams.metrics import RunnerCollector
 from driftline.streams.redis_store import RedisStore
+from driftline.streams.registry import class_of
 from driftline.streams.runner import Runner
 from driftline.streams.store import Unavailable
 from driftline.streams.tenure import Recovery
@@ -250,6 +253,28 @@ def _credentials(client: Mapping[str, str]) -> Any:
     )
 
 
+def warm_up(settings: Settings) -> None:
+    """Let configured models compile what they need, before any lane would have to wait for it."""
+    names = sorted({model.class_ for stream in settings.streams.values() for model in stream.models.values()})
+    for name in names:
+        cls = class_of(name)
+        if hasattr(cls, "warm_up"):
+            started = time.perf_counter()
+            log.info("%s: compiling; it takes a minute the first time on a machine", name)
+            cls.warm_up()
+            log.info("%s: ready after %.1f s", name, time.perf_counter() - started)
+
+
+def collect_rarely() -> None:
+    """Let Python look for garbage cycles rarely: it would go through all models and waiting events each time.
+
+    What is loaded by now stays anyway. Messages, features and answers make no cycles; counting frees them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def run(settings: Settings) -> None:
     """Run the streams process until SIGTERM or SIGINT; exits 0 after a last checkpoint, 1 when it died."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -260,5 +285,7 @@ def run(settings: Settings) -> None:
         failpoint.arm_to_die(point)
     service = RunnerService(make_runner(settings))
     app = make_app(settings, service)
+    if os.environ.get("GCX") != "off":
+        collect_rarely()
     worker = Worker(app, service, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()

@@ -28,7 +28,7 @@ from driftline.services.settings import Settings, snapshot_key
 
 BrokerKind = Literal["auto", "kafka", "mesh"]
 
-READY_SECONDS = 90.0
+READY_SECONDS = 300.0
 """How long the streams process may take until it is ready, the restoring of state included."""
 RESTARTS = 5
 """Starts in a row that may fail or die early before it is given up."""

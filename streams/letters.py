@@ -85,7 +85,7 @@ def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition
     topic, offset, at, key = origin
     id_ = f"model/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
     said = Alarm(
-        id_, "model", stream, partition, slot.name, at, type(slot.model).__name__, news.before, news.after, news.count,
+        id_, "model", stream, partition, slot.name, at, type(slot.model).__name__, news.before, news.after, news.learnt,
         news.kind, clip(news.text, MAX_TEXT),
     )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)

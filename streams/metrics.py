@@ -22,6 +22,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from driftline.models.base import Gauged
 from driftline.streams.holding import CHECKPOINT_BOUNDS, Holding
 from driftline.streams.lane import DELAYS
 from driftline.streams.runner import Runner
@@ -38,6 +39,7 @@ _COUNTERS = {
     "learn_seconds": ("Time that models took to score and learn, in seconds.", ("stream", "model")),
     "labels": ("Labels, by what became of them.", ("stream", "outcome")),
     "drifts": ("Drifts found in a model's loss.", ("stream", "model")),
+    "model_events": ("Events in a model's life, such as clusters that split, by kind.", ("stream", "model", "kind")),
     "checkpoints": ("Checkpoints written.", ("stream",)),
     "lanes_lost": ("Times that a lane was lost and had to be acquired again.", ("stream",)),
     "replayed": ("Messages handled again in the order of published predictions.", ("stream",)),
@@ -57,6 +59,10 @@ _GAUGES = {
     "checkpoint_bytes": ("Size of the last checkpoint, in bytes.", ("stream", "partition")),
     "restore_seconds": ("Time that the last take-over of the lane took, in seconds.", ("stream", "partition")),
     "lag": ("Messages of a topic still to be handled.", ("stream", "topic", "partition")),
+    "model": (
+        "A number of the model's own, such as its clusters or its bytes.",
+        ("stream", "partition", "model", "name"),
+    ),
     "backlog": ("Messages polled that wait for others to be handled first.", ("stream", "partition")),
     "lane_held": ("1 while this process holds the lane.", ("stream", "partition")),
 }
@@ -145,6 +151,8 @@ class RunnerCollector(Collector):
             totals["predict_seconds"][stream, slot.name] += slot.predict_seconds
             totals["learn_seconds"][stream, slot.name] += slot.learn_seconds
             totals["drifts"][stream, slot.name] += slot.drifts
+            for kind, count in slot.told.items():
+                totals["model_events"][stream, slot.name, kind] += count
 
     def _measure(self, holding: Holding) -> Iterator[tuple[str, list[str], float]]:
         stream, partition, tenure = holding.stream, str(holding.partition), holding.tenure
@@ -164,6 +172,9 @@ class RunnerCollector(Collector):
         for slot in lane.slots:
             if slot.keyed is not None:
                 yield "keys", [stream, slot.name, partition], len(slot.keyed)
+            elif isinstance(slot.model, Gauged):
+                for name, value in slot.model.gauges().items():
+                    yield "model", [stream, partition, slot.name, name], value
         for model, (scores, baselines) in lane.scores().items():
             for metric, value in scores.values().items():
                 yield "score", [stream, partition, model, metric], value

@@ -35,6 +35,14 @@ MODELS = {
     "binary-relevance": Spec(
         "driftline.models.multilabel.binary_relevance:BinaryRelevance", "multilabel", "a logistic regression per label"
     ),
+    "ihomer": Spec(
+        "driftline.models.multilabel.ihomer:IHomer",
+        "multilabel",
+        "mixed learners, and a hierarchy of the labels that occur together",
+    ),
+    "global-tree": Spec(
+        "driftline.models.multilabel.global_tree:GlobalTree", "multilabel", "the same without the hierarchy"
+    ),
     "recursive-least-squares": Spec(
         "driftline.models.forecasting.recursive_least_squares:RecursiveLeastSquares",
         "forecast",

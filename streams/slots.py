@@ -8,6 +8,7 @@ and told as a `Failure`; the lane makes it a dead letter and goes on.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,8 @@ class Slot:
         self.clock = clock
         self.predicted = 0
         self.drifts = 0
+        self.told: Counter[str] = Counter()
+        """News of the model, by kind."""
         self.predict_seconds = 0.0
         self.learn_seconds = 0.0
         self.since: dict[str, int] = {}
@@ -194,7 +197,9 @@ class Slot:
     def _hear(self, run: list[Lesson], raised: list[Raised]) -> None:
         """Take the news of a model that has learnt this run."""
         if self._news is not None:
-            raised += [(run[news.row].place, self, news) for news in self._news()]
+            for news in self._news():
+                self.told[news.kind] += 1
+                raised.append((run[news.row].place, self, news))
 
     def _learn_for_key(self, lesson: Lesson, raised: list[Raised]) -> None:
         assert self.keyed is not None
@@ -202,8 +207,9 @@ class Slot:
             model = self.keyed.find(lesson.entry.key)
             if model is not None:
                 model.learn_one(lesson.entry.x, lesson.y)
-                if hasattr(model, "news"):
-                    raised += [(lesson.place, self, news) for news in model.news()]
+                for news in model.news() if hasattr(model, "news") else ():
+                    self.told[news.kind] += 1
+                    raised.append((lesson.place, self, news))
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 
@@ -228,6 +234,7 @@ class Slot:
             "scores": self.scores.state(),
             "predicted": self.predicted,
             "drifts": self.drifts,
+            "told": dict(self.told),
             "baselines": {name: scores.state() for name, scores in self.baselines().items()},
             "since": self.since,
         }
@@ -236,6 +243,7 @@ class Slot:
         """Take what another has kept."""
         self.scores.restore(desk["scores"])
         self.predicted, self.drifts, self.since = desk["predicted"], desk["drifts"], desk["since"]
+        self.told = Counter(desk["told"])
         for name, scores in self.baselines().items():
             scores.restore(desk["baselines"][name])
 

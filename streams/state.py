@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from typing import Any
 
+from driftline.models.base import Stateful
 from driftline.models.digest import digest
 from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
@@ -92,6 +94,11 @@ def family(slot: Slot) -> str:
     return f"slot:{slot.name}@{slot.version}"
 
 
+def _learnt(model: Any) -> Any:
+    """What a model is compared by: the state that it hands over, if any, and not the room that it has for more."""
+    return model.state() if isinstance(model, Stateful) else model
+
+
 def digests(lane: Lane) -> dict[str, str]:
     """Name the state part by part: equal digests are equal states, to the last bit."""
     counts = {name: n for name, n in sorted(lane.counts.items()) if name != "repeated"}
@@ -102,10 +109,13 @@ def digests(lane: Lane) -> dict[str, str]:
         "counts": digest([counts, lane.delays, lane.delay_seconds]),
     }
     for slot in lane.slots:
-        kept = slot.model if slot.keyed is None else [(key, slot.keyed.peek(key)) for key in slot.keyed]
+        if slot.keyed is None:
+            kept = _learnt(slot.model)
+        else:
+            kept = [(key, _learnt(slot.keyed.peek(key))) for key in slot.keyed]
         said[f"model:{slot.name}"] = digest(kept)
         said[f"watch:{slot.name}"] = digest(slot.watch)
         said[f"scores:{slot.name}"] = digest(
-            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "baselines")]
+            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "told", "baselines")]
         )
     return said

@@ -131,6 +131,26 @@ def gather_anew(tree, usual):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def adopt(tree, other):  # type: ignore[no-untyped-def]
+    """Make a tree a copy of another."""
+    tree.feature[:] = other.feature
+    tree.cut[:] = other.cut
+    tree.child[:, :] = other.child
+    tree.parent[:] = other.parent
+    tree.weight[:] = other.weight
+    tree.had[:, :] = other.had
+    tree.slot[:] = other.slot
+    tree.candidate[:, :] = other.candidate
+    tree.total[:, :] = other.total
+    tree.first[:, :, :] = other.first
+    tree.second[:, :, :] = other.second
+    tree.low[:, :] = other.low
+    tree.high[:, :] = other.high
+    tree.attempt[:] = other.attempt
+    tree.counts[:] = other.counts
+
+
+@njit(cache=True)
 def leaf_of(tree, x):  # type: ignore[no-untyped-def]
     """Return the leaf of an event; `x` (F,) holds its values, zero where it has none."""
     node = 0

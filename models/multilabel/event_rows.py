@@ -1,6 +1,6 @@
 """Events and labels as arrays: dictionaries, dense arrays and CSR matrices become the same compressed rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -70,6 +70,12 @@ class Columns:
         self.names.append(name)
         return len(self.names) - 1
 
+    def meet(self, names: Iterable[Any]) -> None:
+        """Give columns to those names that have none, in an order that does not depend on theirs."""
+        new = [name for name in names if name not in self._column]
+        for name in sorted(new, key=_sorted_by) if len(new) > 1 else new:
+            self.add(name)
+
     def widen(self, width: int) -> None:
         """Make sure that the first `width` columns exist, named by their numbers where they are new."""
         for column in range(len(self.names), min(width, self.most)):
@@ -84,6 +90,10 @@ class Columns:
         return crc32(repr(name).encode("utf-8", "surrogatepass")) % self.most
 
 
+def _sorted_by(name: Any) -> tuple[str, Any]:
+    return type(name).__name__, name if isinstance(name, str | int | float) else repr(name)
+
+
 def of_events(xs: Sequence[Features], columns: Columns, add: bool) -> Rows:
     """Make rows of dictionaries; what is no finite number is passed over, and unknown names unless told to `add` them.
 
@@ -94,29 +104,43 @@ def of_events(xs: Sequence[Features], columns: Columns, add: bool) -> Rows:
     start: list[int] = [0]
     index: list[int] = []
     value: list[float] = []
-    find = columns.add if add else columns.find
     for x in xs:
-        crowded = columns.full
+        numbers = _numbers(x)
+        if add:
+            columns.meet(numbers)
         here: dict[int, float] = {}
-        for name, number in x.items():
-            if number.__class__ is not float:
-                if not isinstance(number, int | float | np.number):
-                    continue
-                number = float(number)
-            if number == 0.0 or not isfinite(number):
-                continue
-            column = find(name)
+        for name, number in numbers.items():
+            column = columns.find(name)
             if column >= 0:
-                here[column] = here.get(column, 0.0) + number if crowded or columns.full else number
-        index += here
-        value += here.values()
+                here[column] = here.get(column, 0.0) + number
+        # In the order of columns: sums of rounded numbers must not depend on the order of a dictionary.
+        index += sorted(here)
+        value += [here[column] for column in index[start[-1] :]]
         start.append(len(index))
-    numbers = np.clip(np.array(value, dtype=np.float64), -LARGEST, LARGEST).astype(np.float32)
-    return Rows(np.array(start, dtype=np.int64), np.array(index, dtype=np.int32), numbers)
+    clipped = np.clip(np.array(value, dtype=np.float64), -LARGEST, LARGEST).astype(np.float32)
+    return Rows(np.array(start, dtype=np.int64), np.array(index, dtype=np.int32), clipped)
+
+
+def _numbers(x: Features) -> dict[Any, float]:
+    """Return what is a finite number and not zero."""
+    found = {}
+    for name, number in x.items():
+        if number.__class__ is not float:
+            if not isinstance(number, int | float | np.number):
+                continue
+            try:
+                number = float(number)
+            except OverflowError:
+                continue
+        if isfinite(number) and abs(number) >= SMALLEST:
+            found[name] = number
+    return found
 
 
 LARGEST = 1e18
 """Larger values are taken as this: their squares must not overflow in single precision."""
+SMALLEST = 1e-30
+"""Smaller ones are taken as zero: in single precision they are, or nearly."""
 
 
 def of_arrays(x: Any, columns: Columns) -> Rows:
@@ -136,12 +160,16 @@ def of_arrays(x: Any, columns: Columns) -> Rows:
         if not matrix.has_canonical_format:
             matrix = matrix.copy()
             matrix.sum_duplicates()
-        start, index, value, width = matrix.indptr, matrix.indices, matrix.data, matrix.shape[1]
+        start, index, value, width = matrix.indptr, matrix.indices, matrix.data.astype(np.float32), matrix.shape[1]
+        known = ~(np.abs(value) < SMALLEST)  # explicit zeros too
+        if not known.all():
+            start = np.concatenate([[0], np.cumsum(known)])[start]
+            index, value = index[known], value[known]
     else:
         x = np.asarray(x, dtype=np.float32)
         if x.ndim != 2:
             raise ValueError(f"X must have two dimensions (events, features), got shape {x.shape}")
-        full = x != 0
+        full = ~(np.abs(x) < SMALLEST)
         start = np.concatenate([[0], np.cumsum(full.sum(axis=1))])
         index, value, width = np.nonzero(full)[1], x[full], x.shape[1]
     value = np.asarray(value, dtype=np.float32)
@@ -172,7 +200,9 @@ def of_labels(ys: Sequence[Mapping[Any, Any]], columns: Columns) -> Array:
     new = {name for y in ys for name in y if not columns.knows(name)}
     if len(columns) + len(new) > columns.most:
         raise ValueError(f"more than max_labels = {columns.most} labels: set it higher")
-    places = [[(columns.add(name), on) for name, on in y.items()] for y in ys]
+    for y in ys:
+        columns.meet(y)
+    places = [[(columns.find(name), on) for name, on in y.items()] for y in ys]
     truths = np.zeros((len(ys), len(columns)), dtype=np.uint8)
     for row, pairs in enumerate(places):
         for column, on in pairs:

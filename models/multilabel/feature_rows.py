@@ -24,6 +24,8 @@ FARTHEST = 8.0
 SETTLED = 20.0
 """Values after which a feature's moments may tell what is wild, and how far that is (in sizes of its values)."""
 WILD = 10.0
+TINY = 1e-300
+"""The least that a value is divided by."""
 DENSE, SPARSE, ENOUGH = 0.5, 0.4, 8.0
 """Share of events above which a feature becomes dense, below which it is sparse again, and events before that."""
 
@@ -97,7 +99,7 @@ def represent(f, index, value, scaled, where, standard, seen):  # type: ignore[n
     for i in range(len(index)):
         j = index[i]
         x = tame(f, j, np.float64(value[i]))
-        scaled[i] = x / max(f.peak[j], abs(x))
+        scaled[i] = x / max(f.peak[j], abs(x), TINY)
         if not known or f.nonzero[j] == 0.0:
             continue
         mean, deviation = _scale(f, j)

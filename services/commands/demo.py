@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -47,10 +48,11 @@ def demo(
     from driftline.services.demo import CONFIG, Demo
 
     with ExitStack() as closing:
-        data = closing.enter_context(tempfile.TemporaryDirectory(prefix="driftline-demo-", ignore_cleanup_errors=True))
-        settings = settings_of(
-            CONFIG, data=Path(data), kafka={"brokers": ""}, redis={"url": ""}, web={"port": 0}, app="demo"
-        )
+        data = Path(tempfile.mkdtemp(prefix="driftline-demo-"))
+        kept = f"; logs and data are kept in {data}"
+        removing = closing.enter_context(ExitStack())
+        removing.callback(shutil.rmtree, data, ignore_errors=True)
+        settings = settings_of(CONFIG, data=data, kafka={"brokers": ""}, redis={"url": ""}, web={"port": 0}, app="demo")
         stack = Stack(settings, CONFIG, broker=broker)
         try:
             out.print("starting Kafka and Redis …")
@@ -61,12 +63,14 @@ def demo(
         except (ServerUnavailable, TopicError) as error:
             fail(str(error), UNAVAILABLE)
         except (ServerError, TimeoutError) as error:
-            fail(str(error))
+            removing.pop_all()
+            fail(f"{error}{kept}")
         except KeyboardInterrupt:
             fail("stopped before the end: nothing was proven")
         out.print(_proof(verdicts))
         if not all(verdict.equal for verdict in verdicts):
-            fail("a lane's state is not what its log says: this is a bug, please report it", CHECK_FAILED)
+            removing.pop_all()
+            fail(f"a lane's state is not what its log says: this is a bug, please report it{kept}", CHECK_FAILED)
         out.print("every lane equals the sequential replay of its log, prediction for prediction", style="green")
         if out.is_terminal if stay is None else stay:
             _stay(stack)
@@ -90,7 +94,7 @@ def _watch(run: Callable[[Callable[[str], None], Callable[[Any], None]], list[Ve
 
 def _line(view: View) -> str:
     scores = "; ".join(
-        f"{one.stream} {one.metric} {one.score:.3f}"
+        f"{one.stream} {one.model} {one.metric} {one.score:.3f}"
         + (f" ({one.baseline[0]} {one.baseline[1]:.3f})" if one.baseline else "")
         for one in view.standings
         if one.score is not None

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from driftline.models.base import Pictured
 from driftline.services import checkpoints
-from driftline.services.console import USAGE, Config, Json, connected, explained, fail, out, say_json, settings_of
+from driftline.services.console import (
+    FAILURE,
+    UNAVAILABLE,
+    USAGE,
+    Config,
+    Json,
+    connected,
+    explained,
+    fail,
+    out,
+    say_json,
+    settings_of,
+)
 from driftline.services.score_rows import score_rows, scores_table
 from driftline.services.settings import Settings
 from driftline.streams.config import ModelConfig
@@ -57,12 +71,16 @@ def show_model(
     model: Annotated[str, typer.Argument(help="The model, as it is named there.")],
     config: Config = None,
     as_json: Json = False,
+    png: Annotated[
+        Path | None, typer.Option(help="Also draw the model's hierarchy here; of several lanes, one file each.")
+    ] = None,
 ) -> None:
-    """Show a model's scores beside its baselines, in each lane, as of the newest snapshot.
+    """Show a model's scores beside its baselines, in each lane, as of the newest snapshot; and its hierarchy, if any.
 
     For example:
 
         driftline models show sensors tree
+        driftline models show yeast ihomer --png labels.png
     """
     with explained():
         settings = connected(config, kafka=False, redis=True)
@@ -72,10 +90,13 @@ def show_model(
             fail(f"no model {model!r} in a stream {stream!r}: it is one of {names}", USAGE)
         found = [checkpoints.newest(settings, lane) for lane in checkpoints.lanes(settings, stream)]
     rows = []
+    pictures: list[tuple[int, Pictured]] = []
     for one in found:
         if one is None or one.state is None or one.header is None or model not in one.header.models:
             continue
         slot = next(slot for slot in one.state.slots if slot.name == model)
+        if slot.keyed is None and isinstance(slot.model, Pictured):
+            pictures.append((one.state.partition, slot.model))
         rows.append(
             next(row for row in score_rows(one.state) if row["model"] == model)
             | {
@@ -88,8 +109,10 @@ def show_model(
             }
         )
     about = _about(stream, model, known.models[model])
+    drawn = _draw(pictures, png, f"{stream}: {model}") if png is not None else []
     if as_json:
-        say_json(about | {"lanes": rows})
+        hierarchies = {str(partition): picture.draw() for partition, picture in pictures}
+        say_json(about | {"lanes": rows, "hierarchies": hierarchies, "files": drawn})
         return
     for name, value in about.items():
         out.print(f"{name:>11}  {value}", markup=False, highlight=False)
@@ -103,6 +126,24 @@ def show_model(
             f"lane {row['partition']}: {row['predicted']:,} predictions, {row['drifts']:,} drifts{keys}",
             highlight=False,
         )
+    for partition, picture in pictures:
+        out.print(f"\nlane {partition}: {picture.draw()}", markup=False, highlight=False)
+    for path in drawn:
+        out.print(f"drawn: {path}", markup=False, highlight=False)
+
+
+def _draw(pictures: list[tuple[int, Pictured]], png: Path, title: str) -> list[str]:
+    """Write one file for each lane; say what is missing."""
+    if not pictures:
+        fail("no lane has a hierarchy to draw: the model has none, or no snapshot holds it yet", FAILURE)
+    try:
+        from driftline.services import outline_plot
+    except ImportError:
+        fail("drawing needs matplotlib: pip install 'driftline[plot]'", UNAVAILABLE)
+    paths = [png if len(pictures) == 1 else png.with_stem(f"{png.stem}-{partition}") for partition, _ in pictures]
+    for path, (partition, picture) in zip(paths, pictures, strict=True):
+        outline_plot.save(picture.outline(), path, f"{title}, lane {partition}")
+    return [str(path) for path in paths]
 
 
 def _about(stream: str, name: str, model: ModelConfig) -> dict[str, Any]:

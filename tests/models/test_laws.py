@@ -193,17 +193,19 @@ def test_batches_give_what_one_by_one_gives(name):
 
 
 def batched(name, make):
-    """Check `learn_many` and `predict_many` where a model has them."""
+    """Check the verbs for runs of events where a model has them."""
     rows = rows_of(name, n=120)
     one, many = make(), make()
     for start, size in ((0, 1), (1, 7), (8, 0), (8, 40), (48, 72)):
         chunk = rows[start : start + size]
         xs, ys = [x for x, _ in chunk], [y for _, y in chunk]
-        if hasattr(many, "predict_many"):
-            assert digest(many.predict_many(xs)) == digest([one.predict_one(x) for x in xs])
+        for verb in ("predict_proba", "predict", "score"):
+            if hasattr(many, f"{verb}_rows"):
+                said = getattr(many, f"{verb}_rows")(xs)
+                assert digest(said) == digest([getattr(one, f"{verb}_one")(x) for x in xs])
         learn(name, one, chunk)
-        if hasattr(many, "learn_many"):
-            many.learn_many(xs, ys)
+        if hasattr(many, "learn_rows"):
+            many.learn_rows(xs, ys)
         else:
             learn(name, many, chunk)
         assert digest(many) == digest(one)
@@ -213,8 +215,12 @@ def test_the_law_of_batches_notices_a_batch_that_is_not_exact(name):
     cls = class_of(name)
 
     class Hasty(cls):  # learns the first row only
-        def learn_many(self, xs, ys):
-            learn(name, self, list(zip(xs, ys, strict=True))[:1])
+        def learn_rows(self, xs, ys):
+            rows = list(zip(xs, ys, strict=True))[:1]
+            if hasattr(cls, "learn_rows"):
+                super().learn_rows(*zip(*rows, strict=True)) if rows else None
+            else:
+                learn(name, self, rows)
 
     with pytest.raises(AssertionError):
         batched(name, Hasty)
