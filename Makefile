@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory docs clean
+.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel docs clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(READY)  ## Make .venv and install everything for development
 
@@ -51,6 +51,9 @@ bench: $(READY) .venv-rivals/.ready  ## CPU of the whole road beside a bare mode
 
 bench-memory: $(READY)  ## Memory over 2 million events and 100 thousand keys
 	$(BIN)/python -m benchmarks.memory
+
+bench-multilabel: $(READY)  ## Scores and cost of IHomer beside River, baselines and MLHAT; writes docs/multilabel.md (hours)
+	$(BIN)/python -m benchmarks.multilabel
 
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals
