@@ -112,7 +112,7 @@ def partition(results: Results) -> str:
         for order in results.orders(which):
             points = verdict.partition_points(results, which, order)
             if points is not None:
-                told[order.partition("-")[0]].append(f"{points:+.2f}")
+                told[order.partition("-")[0]].append(verdict.signed(points))
         rows.append([which.title, *(", ".join(some) for some in told.values())])
     head = ["", "file", "shuffled, by seed", "made, by seed"]
     return "Points of micro-F1, `IHomer()` − `IHomer(partition=False)`.\n\n" + _table(head, rows)
@@ -190,9 +190,11 @@ def curves(points: list[Point]) -> str:
 
 
 def one_set(results: Results, which: Set) -> str:
-    """Return all that was measured on a set."""
+    """Return what was measured on a set in file order and by the first seed."""
     parts = [f"### {which.title}"]
-    for order in results.orders(which):
+    orders = results.orders(which)
+    seeded = [order for order in orders if order != "file"]
+    for order in [*(order for order in orders if order == "file"), *seeded[:1]]:
         rows = []
         for row in Row:
             cell = results.of(which, order, row)

@@ -56,6 +56,15 @@ def partition_points(results: Results, which: Set, order: str) -> float | None:
     return (on.micro - off.micro) / POINT
 
 
+def signed(points: float) -> str:
+    """Return two decimals, and a sign.
+
+    >>> signed(-0.5), signed(0.0)
+    ('−0.50', '+0.00')
+    """
+    return f"{points:+.2f}".replace("-", "−")
+
+
 def lines(results: Results, costs: list[Cost]) -> list[str]:
     """Return the verdict, a line for each bar on which anything was measured."""
     told = [_beside_mlhat(results), _beside_no_change(results), _beside_river(results), *_cost(costs)]
@@ -144,15 +153,16 @@ def _partition(results: Results) -> list[str]:
             worst = min(points, key=points.__getitem__)
             best = max(points, key=points.__getitem__)
             told.append(
-                f"Partition on against off, {kind} order: micro-F1 from {points[worst]:+.2f} points ({worst[0].title}) "
-                f"to {points[best]:+.2f} ({best[0].title}) (bar −0.5 on every set: {_met(points[worst] >= -0.5)})."
+                f"Partition on against off, {kind} order: micro-F1 from {signed(points[worst])} points "
+                f"({worst[0].title}) to {signed(points[best])} ({best[0].title}) (bar −0.5 on every set: "
+                f"{_met(points[worst] >= -0.5)})."
             )
     for which in (Set.PLANTED_40, Set.PLANTED_200):
         found = [partition_points(results, which, order) for order in results.orders(which)]
         known = [difference for difference in found if difference is not None]
         if known:
             reach = f" (reach +3: {_met(min(known) >= 3)})" if which is Set.PLANTED_200 else ""
-            each = ", ".join(f"{difference:+.2f}" for difference in known)
+            each = ", ".join(map(signed, known))
             told.append(f"{which.title}, regrouped half-way: on − off {each} points of micro-F1{reach}.")
     return told
 
