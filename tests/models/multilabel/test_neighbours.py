@@ -142,6 +142,14 @@ def test_the_oldest_gives_way_with_all_that_it_held():
     bench.remember([0.0, 0.0], {5: 1.0}, [0, 1, 0, 0])
     assert bench.search([0.0, 0.0], {1: 0.8, 2: 0.6}) == pytest.approx([0, 0.5, 0, 0.5])  # nothing of the first is left
     assert bench.search([1.0, 0.0], {}) == pytest.approx([0, 0.5, 0, 0.5])
+    narrow = (
+        np.zeros(1, np.int32),
+        np.zeros(1, np.float32),
+        0,
+        0,
+    )  # an event without a block, in the place of the second
+    neighbours.remember(bench.ring, *narrow, np.array([0, 0, 1, 0], np.uint8), LABELS)
+    assert bench.search([0.0, 1.0], {}) == pytest.approx([0, 0.5, 0.5, 0])
 
 
 def test_what_has_no_room_is_left_out_and_nothing_else_is():
