@@ -104,7 +104,7 @@ def choose(counts, labels):  # type: ignore[no-untyped-def]
                 macro += 2.0 * a / (2.0 * a + b + c)
         tp, fp, fn = tp / unit, fp / unit, fn / unit
         micro = (2.0 * tp + 2.0) / (2.0 * tp + fp + fn + 4.0)
-        hamming = (fp + fn) / (events * known)
+        hamming = (fp + fn) / (events * labels)
         subset = counts.exact[t] / unit / events
         score = np.log(micro + 0.01) + np.log(macro / known + 0.01) + np.log(subset + 0.01) + np.log(1.01 - hamming)
         score -= FAITH / (counts.chosen[0] + 10.0) * abs(GRID[t] - 0.5)

@@ -79,7 +79,7 @@ class Columns:
     def widen(self, width: int) -> None:
         """Make sure that the first `width` columns exist, named by their numbers where they are new."""
         for column in range(len(self.names), min(width, self.most)):
-            self.add(column)
+            self.add(f"column {column}" if column in self._column else column)
 
     def restore(self, names: Sequence[Any]) -> None:
         """Take these names, in order."""
@@ -114,7 +114,7 @@ def of_events(xs: Sequence[Features], columns: Columns, add: bool) -> Rows:
             if column >= 0:
                 here[column] = here.get(column, 0.0) + number
         # In the order of columns: sums of rounded numbers must not depend on the order of a dictionary.
-        index += sorted(here)
+        index += sorted(column for column, number in here.items() if abs(number) >= SMALLEST)
         value += [here[column] for column in index[start[-1] :]]
         start.append(len(index))
     clipped = np.clip(np.array(value, dtype=np.float64), -LARGEST, LARGEST).astype(np.float32)
@@ -126,7 +126,7 @@ def _numbers(x: Features) -> dict[Any, float]:
     found = {}
     for name, number in x.items():
         if number.__class__ is not float:
-            if not isinstance(number, int | float | np.number):
+            if not isinstance(number, int | float | np.number | np.bool_):
                 continue
             try:
                 number = float(number)
@@ -160,25 +160,30 @@ def of_arrays(x: Any, columns: Columns) -> Rows:
         if not matrix.has_canonical_format:
             matrix = matrix.copy()
             matrix.sum_duplicates()
-        start, index, value, width = matrix.indptr, matrix.indices, matrix.data.astype(np.float32), matrix.shape[1]
+        start, index, value, width = matrix.indptr, matrix.indices, _single(matrix.data), matrix.shape[1]
         known = ~(np.abs(value) < SMALLEST)  # explicit zeros too
         if not known.all():
             start = np.concatenate([[0], np.cumsum(known)])[start]
             index, value = index[known], value[known]
     else:
-        x = np.asarray(x, dtype=np.float32)
+        x = _single(np.asarray(x))
         if x.ndim != 2:
             raise ValueError(f"X must have two dimensions (events, features), got shape {x.shape}")
         full = ~(np.abs(x) < SMALLEST)
         start = np.concatenate([[0], np.cumsum(full.sum(axis=1))])
         index, value, width = np.nonzero(full)[1], x[full], x.shape[1]
-    value = np.asarray(value, dtype=np.float32)
     if not np.isfinite(value).all():
         raise ValueError("X has values that are not finite: leave them out, or take zero")
-    value = np.clip(value, -LARGEST, LARGEST)
     if width > columns.most:
         return _fold(start, index, value, columns)
     return Rows(np.asarray(start, np.int64), np.asarray(index, np.int32), value)
+
+
+def _single(x: Array) -> Array:
+    """Return finite values within bounds in single precision; those that are not finite stay so."""
+    if x.dtype != np.float64:
+        x = x.astype(np.float32)  # half precision does not hold the bound
+    return np.where(np.isfinite(x), np.clip(x, -LARGEST, LARGEST), x).astype(np.float32)
 
 
 def _fold(start: Array, index: Array, value: Array, columns: Columns) -> Rows:

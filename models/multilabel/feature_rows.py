@@ -24,6 +24,10 @@ FARTHEST = 8.0
 SETTLED = 20.0
 """Values after which a feature's moments may tell what is wild, and how far that is (in sizes of its values)."""
 WILD = 10.0
+EARLY, FAR = 64.0, 1e6
+"""Values until which one that is so many times smaller than the peak shows that the peak was a wild one: begin anew."""
+SAME = 1e-9
+"""Deviation, in sizes of the mean, below which a feature counts as constant."""
 TINY = 1e-300
 """The least that a value is divided by."""
 DENSE, SPARSE, ENOUGH = 0.5, 0.4, 8.0
@@ -106,11 +110,11 @@ def represent(f, index, value, scaled, where, standard, seen):  # type: ignore[n
         place = f.place[j]
         if place >= 0:
             seen[j] = True
-            z = (x - mean) / deviation if deviation > 1e-12 * (1.0 + abs(mean)) else 0.0
+            z = (x - mean) / deviation if deviation > SAME * abs(mean) else 0.0
             z = min(max(z, -FARTHEST), FARTHEST)
             standard[place] = z
             square += z * z
-        elif deviation > 1e-12 * (1.0 + abs(mean)):
+        elif deviation > SAME * abs(mean):
             z = min(max(x / deviation, -FARTHEST), FARTHEST)
             where[length] = j
             standard[length] = z
@@ -122,7 +126,7 @@ def represent(f, index, value, scaled, where, standard, seen):  # type: ignore[n
             seen[j] = False
             continue
         mean, deviation = _scale(f, j)
-        z = -mean / deviation if deviation > 1e-12 * (1.0 + abs(mean)) else 0.0
+        z = -mean / deviation if deviation > SAME * abs(mean) else 0.0
         z = min(max(z, -FARTHEST), FARTHEST)
         standard[p] = z
         square += z * z
@@ -142,6 +146,8 @@ def learn(f, index, value):  # type: ignore[no-untyped-def]
     for i in range(len(index)):
         j = index[i]
         x = tame(f, j, np.float64(value[i]))
+        if f.nonzero[j] < EARLY * weight and abs(x) * FAR < f.peak[j]:
+            f.nonzero[j] = f.first[j] = f.second[j] = f.peak[j] = 0.0
         if f.nonzero[j] == 0.0:
             f.shift[j] = x
         y = x - f.shift[j]

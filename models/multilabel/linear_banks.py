@@ -21,6 +21,8 @@ from driftline.models.base import Array
 
 PRIOR, BIAS_PRIOR = 1.0, 4.0
 """Variances of the weights and of the intercept before the first event."""
+LEFT = np.float32(1e-6)
+"""The least share of a variance that one event leaves: it is above zero, and rounding must not change that."""
 FLAT = 1e-3
 """The least curvature of the logistic loss that is believed."""
 
@@ -64,7 +66,7 @@ def _move(bank, index, value, n, labels, step, shrink):  # type: ignore[no-untyp
         for k in range(labels):
             pull = variance[k] * x
             weight[k] += step[k] * pull
-            variance[k] -= shrink[k] * pull * pull
+            variance[k] *= max(np.float32(1.0) - shrink[k] * pull * x, LEFT)
 
 
 @njit(cache=True)
