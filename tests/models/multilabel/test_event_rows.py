@@ -228,6 +228,17 @@ def test_columns_of_an_array_beyond_the_bound_share_too(x, most, seed):
         assert columns.names == names == list(range(min(x.shape[1], most)))
 
 
+@pytest.mark.parametrize("form", [np.array, scipy.sparse.csr_matrix])
+def test_a_column_of_an_array_is_the_same_whoever_asked_first_and_however_wide_the_array_is(form):
+    """Arrays may be asked about before any was learnt: that must not settle which column is which."""
+    columns = Columns(8)
+    wide = form([[0.0] * 7 + [1.0] + [0.0] * 4, [0.0] * 3 + [2.0] + [0.0] * 8])
+    narrow = form([[0.0] * 7 + [1.0], [0.0] * 3 + [2.0] + [0.0] * 4])
+    for rows in (event_rows.of_arrays(wide, columns), event_rows.of_arrays(narrow, columns)):
+        assert dense(rows, 8).tolist() == [[0.0] * 7 + [1.0], [0.0] * 3 + [2.0] + [0.0] * 4]
+    assert columns.names == []
+
+
 def test_the_shared_column_is_the_same_in_every_process():
     asked = "from driftline.models.multilabel.event_rows import Columns; c = Columns(97); c.widen(97); "
     asked += "print([c.find(name) for name in ('x', 'lead', 1000, ('a', 1), '\\ud800')])"

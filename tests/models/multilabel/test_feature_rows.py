@@ -207,6 +207,19 @@ def test_nor_does_one_among_the_first_for_ever(at):
     assert standard > 0.01
 
 
+@pytest.mark.parametrize("zero", [5.6e-17, 1e-9])
+def test_zeros_that_are_not_quite_zero_are_values_as_others(zero):
+    """What is left of a difference that should be zero is common, and no sign that the other values are wild."""
+    rng, bench, xs = np.random.default_rng(6), Bench(2), []
+    for _ in range(400):
+        xs.append({0: zero if rng.random() < 0.2 else float(rng.choice([1.0, 3.0])), 1: rng.normal()})
+        bench.learn(xs[-1])
+    for x in ({0: 1.0, 1: 1.0}, {0: 3.0, 1: 1.0}, {0: zero, 1: 1.0}):
+        scaled, found = bench.look(x)
+        assert scaled[0] == pytest.approx(x[0] / 3.0, rel=0.02)
+        assert dict(found) == pytest.approx(standardised(xs, x, bench.dense()), abs=0.03)
+
+
 def test_a_new_level_is_believed_when_it_stays():
     bench, rng = Bench(2), np.random.default_rng(4)
     for t in range(6000):
