@@ -7,7 +7,6 @@ service in it, with a thread of its own; when the runner dies, the process dies,
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import ssl
@@ -265,16 +264,6 @@ def warm_up(settings: Settings) -> None:
             log.info("%s: ready after %.1f s", name, time.perf_counter() - started)
 
 
-def collect_rarely() -> None:
-    """Let Python look for garbage cycles rarely: it would go through all models and waiting events each time.
-
-    What is loaded by now stays anyway. Messages, features and answers make no cycles; counting frees them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 def run(settings: Settings) -> None:
     """Run the streams process until SIGTERM or SIGINT; exits 0 after a last checkpoint, 1 when it died."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -285,7 +274,5 @@ def run(settings: Settings) -> None:
         failpoint.arm_to_die(point)
     service = RunnerService(make_runner(settings))
     app = make_app(settings, service)
-    if os.environ.get("GCX") != "off":
-        collect_rarely()
     worker = Worker(app, service, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()

@@ -31,8 +31,8 @@ class Counts(NamedTuple):
     scales: Array
     """(2, 3) float64: for slow and fast what the newest event weighs, what all weigh, and how many there were."""
     fades: Array
-    """(4,) float64: what an event weighs, to the one after it: in the slow counts now, in the fast ones, in the slow ones
-    usually, and in these after a shift, while they hold much of what was before: the mean of both half-lives then."""
+    """(4,) float64: what an event weighs, to the one after it: in the slow counts now, in the fast ones, in the slow
+    ones usually, and in these after a shift, while they hold much of what was before: the mean of both half-lives."""
 
 
 def make(labels: int, half_life: float, fast_half_life: float) -> Counts:
