@@ -35,7 +35,7 @@ class LabelHierarchy:
     Parameters
     ----------
     delta
-        The chance of error of each test, in (0, 1).
+        The chance of error of each test, in (0, 1). A check makes many.
     half_life
         Events after which an event counts half: long enough to know rare labels.
     fast_half_life
@@ -76,7 +76,7 @@ class LabelHierarchy:
 
     def __init__(
         self,
-        delta: float = 0.05,
+        delta: float = 0.02,
         half_life: float = 2000.0,
         fast_half_life: float = 200.0,
         check_every: int = 100,

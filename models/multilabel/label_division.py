@@ -53,7 +53,7 @@ def apart(similarity: float, n: float, whole: float, delta: float) -> bool:
     if n <= 0.0:
         return False
     doubt = math.log(1.0 / delta) / n
-    bound = math.sqrt(2.0 * similarity * (1.0 - similarity) * doubt) + doubt / 3.0
+    bound = math.sqrt(2.0 * doubt * max(0.0, similarity * (1.0 - similarity))) + doubt / 3.0  # rounding may exceed 1
     return bool(similarity + bound < even(whole))
 
 
