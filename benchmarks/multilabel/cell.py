@@ -1,5 +1,6 @@
 """One cell: one contestant on one stream, in a process of its own."""
 
+import ctypes
 import gc
 import multiprocessing
 import time
@@ -86,6 +87,7 @@ def _run(out: Connection, stream: Stream, row: Row, limit: float, first: int | N
     idle.prepare(x[: idle.chunk], y[: idle.chunk])
     del idle
     gc.collect()
+    _give_back()
     before = highest = _anonymous()
     contestant = contestants.make(row, y.shape[1], stream.seed)
     done, seconds = 0, 0.0
@@ -101,6 +103,13 @@ def _run(out: Connection, stream: Stream, row: Row, limit: float, first: int | N
         highest = max(highest, _anonymous())
     out.send((done, Scores.of(said[:done], y[:done]), seconds, highest - before))
     out.close()
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, where the C library can: a cell must not grow into what others left."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _anonymous() -> int:
