@@ -209,6 +209,42 @@ def test_the_split_is_nearly_the_best_of_all_that_could_be_had(seed):
     assert gain_by_counting(x[:, tree.feature[0]], y, tree.cut[0]) > 0.7 * max(best)
 
 
+def noise_then_rule(rng, n, m):
+    """Long tails that tell nothing of the first events' labels, and of the later ones one feature tells much."""
+    x = np.column_stack([rng.normal(size=n + m), *rng.lognormal(sigma=2.0, size=(3, n + m))])
+    y = rng.random((n + m, 2)) < 0.3
+    y[n:] = (x[n:, :1] <= 0) ^ (rng.random((m, 2)) < 0.05)
+    return x, y.astype(np.uint8)
+
+
+def test_what_is_tried_is_counted_from_its_beginning_and_given_up_in_time():
+    x, y = noise_then_rule(np.random.default_rng(0), 3500, 6000)
+    (tree, usual), since, given_up = planted(2, range(4)), {}, 0
+    for t in range(len(x)):
+        node = bernoulli_tree.leaf_of(tree, x[t])
+        slot = int(tree.slot[node])
+        trying = slot >= 0 and tree.trial[slot, 0] >= 0
+        if trying:
+            since[slot].append(t)
+        if grown(tree, usual, x[t : t + 1], y[t : t + 1]):
+            assert trying
+            assert len(since.pop(slot)) in (200, 400, 600, 800)
+            for child in tree.child[node]:
+                assert (tree.trial[tree.slot[child]] == -1).all()
+                assert not tree.tried[tree.slot[child]].any()
+        elif trying and tree.trial[slot, 0] < 0:
+            assert len(since.pop(slot)) == 800
+            given_up += 1
+        elif slot >= 0 and tree.trial[slot, 0] >= 0:
+            events = np.array(since.setdefault(slot, []), int)
+            left = x[events, tree.candidate[slot, int(tree.trial[slot, 0])]] <= tree.trial[slot, 1]
+            for side, some in enumerate((events[left], events[~left])):
+                assert tree.tried[slot, side].tolist() == [len(some), *y[some].sum(axis=0)]
+    assert given_up > 0
+    assert tree.feature[0] == 0
+    assert abs(tree.cut[0]) < 0.3
+
+
 def test_nothing_is_split_where_there_is_nothing_to_tell():
     rng = np.random.default_rng(0)
     for x, y in (
@@ -364,13 +400,17 @@ def test_a_root_alone_may_gather_on_other_features_and_a_tree_does_not():
 
 
 def test_a_tree_that_is_adopted_is_a_copy():
-    x, y = rule(np.random.default_rng(9), 3000)
-    (tree, usual), (other, _) = planted(5, range(5)), planted(5, range(5))
-    grown(other, usual, x[:2000], y[:2000])
+    x, y = noise_then_rule(np.random.default_rng(9), 3500, 6000)
+    (tree, usual), (other, _) = planted(2, range(4)), planted(2, range(4))
+    for t in range(len(x)):
+        grown(other, usual, x[t : t + 1], y[t : t + 1])
+        if other.counts[0] > 1 and ((other.trial[:, 0] >= 0) & (other.tried[:, 0, 0] > 20)).any():
+            break  # in the middle of a trial
+    assert t < 8000
     bernoulli_tree.adopt(tree, other)
     assert same(tree, other)
     before = [part.copy() for part in tree]
-    again = grown(other, usual, x[2000:], y[2000:])
+    again = grown(other, usual, x[t + 1 :], y[t + 1 :])
     assert same(tree, before)
-    assert grown(tree, usual, x[2000:], y[2000:]) == again
+    assert grown(tree, usual, x[t + 1 :], y[t + 1 :]) == again
     assert same(tree, other)
