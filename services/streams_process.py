@@ -272,6 +272,7 @@ def run(settings: Settings) -> None:
     point = os.environ.get("DRIFTLINE_FAILPOINT")
     if point:
         failpoint.arm_to_die(point)
+    warm_up(settings)
     service = RunnerService(make_runner(settings))
     app = make_app(settings, service)
     worker = Worker(app, service, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)

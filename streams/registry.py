@@ -77,7 +77,7 @@ def class_of(name: str) -> type:
     'HoeffdingTreeRegressor'
     >>> class_of("hoeffding-tree")
     Traceback (most recent call last):
-    ValueError: no model 'hoeffding-tree': name one of binary-relevance, hoeffding-adaptive-tree, ...
+    ValueError: no model 'hoeffding-tree': name one of binary-relevance, global-tree, hoeffding-adaptive-tree, ...
     """
     path = MODELS[name].path if name in MODELS else name
     module, _, attribute = path.partition(":")

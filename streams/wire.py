@@ -31,7 +31,7 @@ def struct(model: type[events.Message]) -> type[msgspec.Struct]:
     """Derive the msgspec struct with the fields, order and bounds of a pydantic message.
 
     >>> struct(events.Fence).__struct_fields__
-    ('fence',)
+    ('fence', 'seen')
     """
     hints = get_type_hints(model, include_extras=True)
     fields: list[Any] = []

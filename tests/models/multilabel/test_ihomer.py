@@ -1,12 +1,14 @@
 """iHOMER as a whole: exact in any batching, bounded, and better for what it knows of labels."""
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse
 from river import datasets
 
 from driftline.models.digest import digest
-from driftline.models.multilabel import IHomer
+from driftline.models.multilabel import IHomer, ihomer_step
 from driftline.models.multilabel.global_tree import GlobalTree
 from driftline.models.multilabel.planted_blocks import PlantedBlocks
 from driftline.models.snapshot import pack, unpack
@@ -205,3 +207,23 @@ def test_its_gauges_and_pictures_show_what_it_knows():
     outline = model.outline()
     assert outline.text == "18 labels"
     assert 0 < outline.apart <= 1
+
+
+def test_after_the_warm_up_nothing_is_compiled_any_more():
+    """A lane would have to wait for it, half a minute and more."""
+    IHomer.warm_up()
+    compiled = [ihomer_step.run, ihomer_step.predict, ihomer_step.doubt, ihomer_step.begin_race]
+    assert [len(one.signatures) for one in compiled] == [1] * 4
+    model = IHomer()
+    model.learn_rows([{"a": 1.0}, {}], [{"p": True}, {"q": True, "p": False}])
+    model.learn_one({}, {})
+    x, y = blocks(300)
+    for form in (x, x.astype(np.float64), scipy.sparse.csr_matrix(x), np.asfortranarray(x)):
+        model = IHomer()
+        model.learn_many(form, y.astype(int))
+        model.predict_many(form)
+        other = IHomer()
+        other.restore(unpack(pack(model.state())))
+        pickle.loads(pickle.dumps(other)).learn_many(form, np.asfortranarray(y))
+        other.predict_one({0: 1.0})
+    assert [len(one.signatures) for one in compiled] == [1] * 4
