@@ -218,15 +218,19 @@ def _regroup(counts: Counts, tree: Tree, delta: float, min_size: int, any_gain: 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _alike(before: Array, members: Array, of: Array) -> bool:
     """Say whether members were divided in the same way before, but for a few."""
-    n = len(before)
-    now, then = np.full(n + 1, -1, np.int64), np.full(n + 1, -1, np.int64)
-    newcomers = strays = 0
+    if len(members) == 0:
+        return False
+    known = before[members] >= 0
+    shared = np.zeros((int(of.max()) + 1, int(before[members].max()) + 2), np.int64)
     for i in range(len(members)):
-        was, is_ = before[members[i]], of[i]
-        if was < 0:
-            newcomers += 1
-        elif now[was] < 0 and then[is_] < 0:
-            now[was], then[is_] = is_, was
-        elif now[was] != is_:
-            strays += 1
-    return newcomers <= NEWCOMERS * len(members) and strays <= STRAYS * len(members)
+        if known[i]:
+            shared[of[i], before[members[i]]] += 1
+    taken, same = np.zeros(shared.shape[1], np.bool_), 0
+    for part in range(len(shared)):
+        was = np.argmax(shared[part])
+        if shared[part, was] > 0 and not taken[was]:
+            taken[was] = True
+            same += shared[part, was]
+    newcomers = len(members) - known.sum()
+    strays = known.sum() - same
+    return bool(newcomers <= NEWCOMERS * len(members) and strays <= STRAYS * len(members))

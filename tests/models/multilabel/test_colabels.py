@@ -204,6 +204,21 @@ def test_a_label_that_changes_sides_moves():
     assert len(seen[1].before) == len(seen[1].after) == 2
 
 
+def test_a_cluster_whose_labels_all_go_elsewhere_is_dissolved():
+    rng = np.random.default_rng(0)
+    y = np.repeat(rng.random((12_000, 4)) < 0.15, (6, 6, 6, 2), axis=1) & (rng.random((12_000, 20)) < 0.6)
+    for label, block in ((18, slice(0, 6)), (19, slice(6, 12))):
+        y[4000:, label] = y[4000:, block].any(axis=1) & (rng.random(8000) < 0.6)
+    seen = []
+    hierarchy = learn(grown(20), y[:4000])
+    assert hierarchy.n_clusters == 4
+    learn(hierarchy, y[4000:], seen.extend)
+    assert clusters_of(hierarchy) == [[*range(6), 18], [*range(6, 12), 19], [*range(12, 18)]]
+    assert [change.kind for change in seen] == ["regrouped"]
+    assert hierarchy.n_shifts == 0
+    consistent(hierarchy)
+
+
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("run"), st.integers(0, 5)),
