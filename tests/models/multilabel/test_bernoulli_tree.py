@@ -245,6 +245,16 @@ def test_what_is_tried_is_counted_from_its_beginning_and_given_up_in_time():
     assert abs(tree.cut[0]) < 0.3
 
 
+def test_a_trial_of_which_one_side_gets_no_event_ends_without_a_split():
+    x, y = rule(np.random.default_rng(0), 3000)
+    tree, usual = planted(5, range(5))
+    grown(tree, usual, x[:200], y[:200])
+    assert tree.trial[0, 0] == 0
+    x[200:, 0] = 0.9
+    assert grown(tree, usual, x[200:1000], y[200:1000]) == []
+    assert tree.trial[0, 0] == -1
+
+
 def test_nothing_is_split_where_there_is_nothing_to_tell():
     rng = np.random.default_rng(0)
     for x, y in (
