@@ -136,6 +136,14 @@ def _cost(costs: list[Cost]) -> list[str]:
             f"({dearest[0].set.title}) of MLHAT; within the bar (1/100; 1/50 on Flags and WaterQuality) on "
             f"{len(known) - len(over)} of {len(known)} sets{': not on ' + ', '.join(over) if over else ''}."
         )
+    for name, take in (("in batches", lambda cost: cost.ihomer_ms), ("event by event", lambda cost: cost.events_ms)):
+        times = [(cost.logistic_ms / take(cost), cost.set.title) for cost in costs]
+        if times:
+            low, high = min(times), max(times)
+            told.append(
+                f"River's logistic regression per label costs {low[0]:.1f} ({low[1]}) to {high[0]:,.0f} ({high[1]}) "
+                f"times as much as IHomer {name}."
+            )
     return told
 
 
