@@ -76,10 +76,17 @@ class Columns:
         for name in sorted(new, key=_sorted_by) if len(new) > 1 else new:
             self.add(name)
 
+    def of_number(self, number: int) -> int:
+        """Return the column of a column of arrays, whatever has been named so far."""
+        return number if number < self.most else self._shared(number)
+
     def widen(self, width: int) -> None:
         """Make sure that the first `width` columns exist, named by their numbers where they are new."""
         for column in range(len(self.names), min(width, self.most)):
-            self.add(f"column {column}" if column in self._column else column)
+            name: Any = column
+            while name in self._column:
+                name = f"column {name}"
+            self.add(name)
 
     def restore(self, names: Sequence[Any]) -> None:
         """Take these names, in order."""
@@ -187,13 +194,11 @@ def _single(x: Array) -> Array:
 
 
 def _fold(start: Array, index: Array, value: Array, columns: Columns) -> Rows:
-    """Let columns beyond the bound share others, event by event."""
-    names = [{int(j): float(v) for j, v in zip(index[a:b], value[a:b], strict=True)} for a, b in _spans(start)]
-    return of_events(names, columns, add=True)
-
-
-def _spans(start: Array) -> list[tuple[int, int]]:
-    return list(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))
+    """Let columns beyond the bound share others; what meets in an event is added."""
+    numbers, at = np.unique(index, return_inverse=True)
+    column = np.array([columns.of_number(j) for j in numbers.tolist()], dtype=np.int32)[at]
+    shape = len(start) - 1, columns.most
+    return of_arrays(scipy.sparse.csr_matrix((value.astype(np.float64), column, start), shape=shape), columns)
 
 
 def of_labels(ys: Sequence[Mapping[Any, Any]], columns: Columns) -> Array:

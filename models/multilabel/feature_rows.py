@@ -138,6 +138,14 @@ def represent(f, index, value, scaled, where, standard, seen):  # type: ignore[n
 
 
 @njit(cache=True)
+def _alone(f, j):  # type: ignore[no-untyped-def]
+    """Whether all that a feature's values sum up to, squared, is the one that made its peak."""
+    shift = f.shift[j]
+    squares = f.second[j] + shift * (2.0 * f.first[j] + f.nonzero[j] * shift)
+    return squares < 1.5 * f.total[1] * f.peak[j] * f.peak[j]
+
+
+@njit(cache=True)
 def learn(f, index, value):  # type: ignore[no-untyped-def]
     """Take one event into the moments; return whether a feature became dense for which there is no place."""
     weight = f.total[1]
@@ -146,7 +154,7 @@ def learn(f, index, value):  # type: ignore[no-untyped-def]
     for i in range(len(index)):
         j = index[i]
         x = tame(f, j, np.float64(value[i]))
-        if f.nonzero[j] < EARLY * weight and abs(x) * FAR < f.peak[j]:
+        if f.nonzero[j] < EARLY * weight and abs(x) * FAR < f.peak[j] and _alone(f, j):
             f.nonzero[j] = f.first[j] = f.second[j] = f.peak[j] = 0.0
         if f.nonzero[j] == 0.0:
             f.shift[j] = x

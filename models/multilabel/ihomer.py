@@ -137,6 +137,11 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
 
         A label counts from the first event that names it.
         """
+        if len(xs) != len(ys):
+            raise ValueError(f"{len(xs)} events and {len(ys)} sets of labels")
+        new = {name for y in ys for name in y if not self._labels.knows(name)}
+        if len(self._labels) + len(new) > self.max_labels:
+            raise ValueError(f"more than max_labels = {self.max_labels} labels: set it higher")
         first = 0
         while first < len(xs):  # up to the next event that names a new label
             last = first + 1

@@ -100,9 +100,14 @@ def test_what_memory_holds_is_bounded():
     assert sizes[-1] == sizes[200]
     assert len(model.state()["features"]) == 64
     before = digest(model)
-    with pytest.raises(ValueError, match="max_labels = 8"):
-        model.learn_one({"a": 1.0}, {"one more": True})
-    assert digest(model) == before
+    for xs, ys, said in (
+        ([{"a": 1.0}], [{"one more": True}], "max_labels = 8"),
+        ([{}, {}], [{"l1": True}, {"one more": True}], "max_labels = 8"),
+        ([{}, {}], [{"l1": True}], "2 events and 1 set"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            model.learn_rows(xs, ys)
+        assert digest(model) == before
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
