@@ -26,7 +26,8 @@ the same rows; over a few dozen rows that says little of either.
 MLHAT is not run here. Its figures are constants with a source: the released code (CC0) measured on whole streams in
 file order, predict then learn; for Slashdot and Enron those published (Esteban et al., Knowledge-Based Systems 304,
 2024). Both have three decimals. There are none for shuffled orders. (River's logistic regression was
-timed beside it with a step of .1; its default of .01, which competes here, scores better on Emotions and Flags.)"""
+timed beside it with a step of .1; its default of .01, which competes here, scores better on Emotions
+and Flags, worse on WaterQuality.)"""
 
 
 def write(results: Results, measured: list[Round], points: list[Point], machine: dict[str, str]) -> str:

@@ -87,7 +87,7 @@ def losing(results: Results) -> str:
                     if lost:
                         worst = max(lost, key=lambda one: one.by)
                         times = f", {len(lost)} of {len(orders)} seeds" if len(orders) > 1 else ""
-                        told.append(f"{rival.title} by {_score(worst.by)}{_mark(worst.cell)}{times}")
+                        told.append(f"{rival.title} by {_by(worst.by)}{_mark(worst.cell)}{times}")
                 if told:
                     rows.append([which.title, {"seed": "made"}.get(kind, kind), NAMES[score], "; ".join(told)])
     for which, anchor in MLHAT.items():
@@ -96,7 +96,7 @@ def losing(results: Results) -> str:
             assert cell is not None
             by = abs(getattr(cell, score) - getattr(anchor, score))
             source = "measured" if anchor.measured else "published"
-            rows.append([which.title, "file", NAMES[score], f"MLHAT ({source}) by {_score(by)}"])
+            rows.append([which.title, "file", NAMES[score], f"MLHAT ({source}) by {_by(by)}"])
     if not rows:
         return "Nowhere in what was measured."
     return "The most that is lost over the seeds; compared on the same rows.\n\n" + _table(
@@ -231,6 +231,10 @@ def _score(value: float) -> str:
     ('.500', '1.000')
     """
     return f"{value:.3f}".removeprefix("0")
+
+
+def _by(value: float) -> str:
+    return _score(value) if value >= 0.0005 else "less than .001"
 
 
 def _share(value: float | None) -> str:
