@@ -60,7 +60,7 @@ def main(
     """Score IHomer beside River's learners, baselines and MLHAT's figures, and tell what it costs.
 
     What is measured again replaces what the CSV files hold, the rest stays: a long run can be made in parts. With 60
-    seconds for a cell, all takes about two hours; with 5, about twenty minutes.
+    seconds for a cell, all may take hours; with 5, half an hour.
     """
     chosen = [which for which in Set if which in (sets or list(Set))]
     absent = [which for which in chosen if which.stored and not (data / f"{which}.npz").exists()]

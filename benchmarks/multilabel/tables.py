@@ -66,11 +66,14 @@ def matrix(results: Results, kind: str, score: str) -> str:
         for which in sets:
             cells = [results.of(which, o, row) for o in results.orders(which) if o.startswith(kind)]
             some = [cell for cell in cells if cell is not None]
-            told.append(_score(mean(getattr(c, score) for c in some)) + _mark(*some) if some else "not run")
+            seeds = f" ({len(some)} of {len(cells)} seeds)" if len(some) < len(cells) else ""
+            told.append(_score(mean(getattr(c, score) for c in some)) + _mark(*some) + seeds if some else "not run")
         rows.append([row.title, *told])
-    seeds = sorted({o.rpartition("-")[2] for w in sets for o in results.orders(w) if o.startswith(kind) and "-" in o})
+    all_seeds = sorted(
+        {o.rpartition("-")[2] for w in sets for o in results.orders(w) if o.startswith(kind) and "-" in o}
+    )
     title = {"file": "file order", "shuffled": "shuffled", "seed": "planted blocks"}[kind]
-    title += f", mean of seeds {', '.join(seeds)}" if seeds else ""
+    title += f", mean of seeds {', '.join(all_seeds)}" if all_seeds else ""
     return f"### {NAMES[score]}, {title}\n\n" + _table(["", *(which.title for which in sets)], rows)
 
 
@@ -86,7 +89,8 @@ def losing(results: Results) -> str:
                     lost = [x for order in orders for x in verdict.losses(results, which, order, (rival,), (score,))]
                     if lost:
                         worst = max(lost, key=lambda one: one.by)
-                        times = f", {len(lost)} of {len(orders)} seeds" if len(orders) > 1 else ""
+                        asked = sum(results.of(which, order, rival) is not None for order in orders)
+                        times = f", {len(lost)} of {asked} seeds" if kind != "file" else ""
                         told.append(f"{rival.title} by {_by(worst.by)}{_mark(worst.cell)}{times}")
                 if told:
                     rows.append([which.title, {"seed": "made"}.get(kind, kind), NAMES[score], "; ".join(told)])
