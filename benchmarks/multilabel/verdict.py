@@ -105,7 +105,10 @@ def _beside_river(results: Results) -> str:
         beaten = losses(results, which, "file", RIVER, ("micro",))
         ahead += not beaten
         behind += [f"{one.cell.row} on {which.title} by {one.by / POINT:.1f} points" for one in beaten]
-    short = f", {missing} options not measured" if missing else ""
+    cells = [results.of(which, "file", row) for which in MLHAT for row in RIVER]
+    partial = sum(cell is not None and cell.partial for cell in cells)
+    short = f", {partial} of {len(cells) - missing} options on their first rows only" if partial else ""
+    short += f", {missing} options not measured" if missing else ""
     told = (
         f"Better micro-F1 than every River option on {ahead} of {asked} sets in file order, on the same rows (bar 6: "
         f"{_met(ahead >= 6)}){short}{': not ' + ', '.join(behind) if behind else ''}."
