@@ -77,7 +77,7 @@ def check(counts: Counts, tree: Tree, delta: float, min_count: float, min_size: 
         Labels of a cluster, at least.
     """
     tree.tally[CHECKS] += 1
-    before = tree.cluster_of.copy()
+    before, standing = tree.cluster_of.copy(), tree.standing.copy()
     if _has_shifted(counts, tree, delta, min_count):
         restructured = _rebuild(counts, tree, delta, min_count, min_size)
     elif tree.tally[WATCH] > 0:
@@ -97,7 +97,7 @@ def check(counts: Counts, tree: Tree, delta: float, min_count: float, min_size: 
         tree.tally[RESTRUCTURED] += 1
         tree.leaving[:] = -1  # these are numbers that clusters had
         tree.joining[:] = -1
-    renumber(tree, before)
+    renumber(tree, before, standing)
     return bool((tree.cluster_of != before).any())
 
 
@@ -107,10 +107,10 @@ def rebuild(counts: Counts, tree: Tree, delta: float, min_count: float, min_size
 
     Clusters stay as they are if that is not better. The parameters are those of `check`, which does this of itself.
     """
-    before = tree.cluster_of.copy()
+    before, standing = tree.cluster_of.copy(), tree.standing.copy()
     if _rebuild(counts, tree, delta, min_count, min_size):
         tree.tally[RESTRUCTURED] += 1
-    renumber(tree, before)
+    renumber(tree, before, standing)
     return bool((tree.cluster_of != before).any())
 
 

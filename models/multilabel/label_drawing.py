@@ -24,7 +24,7 @@ def draw(tree: Tree, names: Sequence[object] | None = None, most: int = 12) -> s
     >>> grow(tree, 5)
     >>> nodes = graft(tree, 0, np.array([[-1, -1]] * 3 + [[0, 1], [3, 2]]), np.array([0, 0, 0, 0.71, 0.98]), 0.0)
     >>> tree.node_of[:] = nodes[[0, 0, 1, 2, 2]]
-    >>> renumber(tree, tree.cluster_of.copy())
+    >>> renumber(tree, tree.cluster_of.copy(), tree.standing.copy())
     >>> print(draw(tree, ["sun", "heat", "thunder", "snow", "ice"], most=1))
     5 labels in 3 clusters, 0.98 apart
     ├── 3 labels, 0.71 apart

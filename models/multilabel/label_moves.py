@@ -130,7 +130,6 @@ def merge(counts: Counts, tree: Tree) -> bool:
                     tree.cluster_of[label], tree.node_of[label] = i, node[i]
             tree.joining[node[i]] = -1
             remove(tree, node[j])
-            node = _clusters(tree)[0]
             merged = True
     return merged
 

@@ -16,7 +16,7 @@ def outline(tree: Tree, names: Sequence[object]) -> Branch:
     >>> grow(tree, 3)
     >>> nodes = graft(tree, 0, np.array([[-1, -1]] * 2 + [[0, 1]]), np.array([0, 0, 0.7]), 0.0)
     >>> tree.node_of[:] = nodes[[0, 0, 1]]
-    >>> renumber(tree, tree.cluster_of.copy())
+    >>> renumber(tree, tree.cluster_of.copy(), tree.standing.copy())
     >>> outline(tree, ["sun", "heat", "snow"])
     Branch(text='3 labels', apart=0.7, parts=(Branch(text='sun, heat', apart=0.0, parts=()), Branch(text='snow', ...
     """

@@ -169,8 +169,12 @@ def clear(tree: Tree, node: int) -> None:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def renumber(tree: Tree, before: Array) -> None:
-    """Number the clusters from 0; each takes over the number of the one that gave it most."""
+def renumber(tree: Tree, before: Array, standing: Array) -> None:
+    """Number the clusters from 0; each takes over the number of the one that gave it most.
+
+    `before` and `standing` (L,) are the clusters and the standing of the labels before the change: one that was settled
+    by then says more of where a cluster went than all that were not.
+    """
     n = int(tree.tally[LABELS])
     index, k = np.full(len(tree.number), -1, np.int64), 0  # by first label
     for label in range(n):
@@ -179,8 +183,8 @@ def renumber(tree: Tree, before: Array) -> None:
             k += 1
     shared = np.zeros((n + 1, k + 1), np.int64)
     for label in range(n):
-        if before[label] >= 0:  # one that is settled says more than all that are not
-            shared[before[label], index[tree.node_of[label]]] += n if tree.standing[label] == SETTLED else 1
+        if before[label] >= 0:
+            shared[before[label], index[tree.node_of[label]]] += n if standing[label] == SETTLED else 1
     heir_of, number, taken = np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.zeros(k, np.bool_)
     for old in range(n):
         heir = np.argmax(shared[old])

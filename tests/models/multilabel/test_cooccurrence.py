@@ -52,7 +52,9 @@ def test_a_large_scale_is_brought_back_and_changes_nothing():
     events = random_events(3000, 7)
     counts, late = counted(events, half_life=2.0, fast_half_life=1.0), counted(events[-200:], half_life=2.0)
     for pace in (SLOW, FAST):
-        assert 1.0 <= counts.scales[pace, WEIGHT] <= cooccurrence.LARGE
+        weight, half_life = counts.scales[pace, WEIGHT], (2.0, 1.0)[pace]
+        assert 1.0 <= weight <= cooccurrence.LARGE
+        assert counts.scales[pace, EVENTS] / weight == pytest.approx(1.0 / (1.0 - 0.5 ** (1.0 / half_life)))
         assert counts.scales[pace, SEEN] == 3000
     now, wanted = counts.slow / counts.scales[SLOW, WEIGHT], late.slow / late.scales[SLOW, WEIGHT]
     assert now == pytest.approx(wanted, rel=1e-9)
@@ -87,8 +89,9 @@ def pairs(events, cluster_of, least=0.0):
 @given(EVENT_LISTS, st.lists(st.integers(-1, 3), min_size=7, max_size=7), st.integers(0, 9))
 def test_sums_are_those_of_brute_force(events, cluster_of, least):
     counts = counted(events)
-    found = cooccurrence.sums(counts.slow, 1.0, np.array(cluster_of), 7, float(least))
-    assert found == pairs(events, cluster_of, least)
+    for weight in (1.0, 64.0):
+        found = cooccurrence.sums(weight * counts.slow, weight, np.array(cluster_of), 7, float(least))
+        assert found == pairs(events, cluster_of, least)
 
 
 @settings(deadline=None)

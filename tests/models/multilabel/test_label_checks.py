@@ -58,6 +58,16 @@ def test_a_split_needs_the_same_answer_at_two_checks():
     assert tree.tally[RESTRUCTURED] == 1
 
 
+@pytest.mark.parametrize(("any_gain", "taken"), [(True, True), (False, False)])
+def test_a_small_gain_is_not_worth_another_partition_but_after_a_shift(any_gain, taken):
+    blocks = np.repeat(np.arange(8), 6)
+    counts, tree = after(3000, blocks)
+    assert tree.cluster_of[0] == tree.cluster_of[1] != tree.cluster_of[47]
+    tree.cluster_of[0], tree.node_of[0] = tree.cluster_of[47], tree.node_of[47]
+    for said in (False, taken):
+        assert label_checks._regroup(counts, tree, 0.05, 2, any_gain, False) == said
+
+
 def test_to_rebuild_takes_the_fast_counts_for_the_slow():
     counts, tree = after(1000, [0, 0, 0, 1, 1, 1])
     assert not np.array_equal(counts.slow, counts.fast)

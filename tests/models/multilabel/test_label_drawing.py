@@ -21,7 +21,7 @@ def test_a_long_chain_of_divisions_is_drawn_too():
     label_tree.grow(tree, n)
     parts = np.array([[-1, -1]] * n + [[i, n + i - 2 if i > 1 else 0] for i in range(1, n)], np.int32)
     tree.node_of[:] = label_tree.graft(tree, 0, parts, np.full(2 * n - 1, 0.5), 0.0)[:n]
-    label_tree.renumber(tree, tree.cluster_of.copy())
+    label_tree.renumber(tree, tree.cluster_of.copy(), tree.standing.copy())
     lines = draw(tree).splitlines()
     assert len(lines) == 2 * n - 1
     assert lines[0] == "1500 labels in 1500 clusters, 0.50 apart"

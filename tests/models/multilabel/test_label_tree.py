@@ -30,7 +30,7 @@ def comb(labels):
     before = tree.cluster_of.copy()
     nodes = label_tree.graft(tree, 0, np.array(parts, np.int32), np.linspace(0.1, 0.9, len(parts)), 50.0)
     tree.node_of[:] = nodes[:labels]
-    label_tree.renumber(tree, before)
+    label_tree.renumber(tree, before, tree.standing.copy())
     return tree
 
 
@@ -70,7 +70,7 @@ def test_most_of_a_clusters_labels_keep_its_number_and_holes_are_filled():
     for cluster, labels in ((5, (0, 1)), (4, (2, 3, 5)), (3, (4,))):
         for label in labels:
             tree.node_of[label] = np.flatnonzero(tree.number == cluster)[0]
-    label_tree.renumber(tree, before)
+    label_tree.renumber(tree, before, tree.standing.copy())
     assert tree.cluster_of.tolist() == [0, 0, 1, 1, 2, 1]
     assert tree.origin.tolist() == [0, 1, -1, -1, -1, -1]
 
@@ -81,7 +81,7 @@ def test_labels_that_are_settled_decide_which_cluster_goes_on():
     before = np.array([0, 1, 0, 0, 0, 1], np.int32)
     for label, cluster in ((0, 3), (5, 3), (1, 2), (2, 2), (3, 2), (4, 2)):
         tree.node_of[label] = np.flatnonzero(tree.number == cluster)[0]
-    label_tree.renumber(tree, before)
+    label_tree.renumber(tree, before, tree.standing.copy())
     assert tree.cluster_of.tolist() == [0, 1, 1, 1, 1, 0]
 
 
@@ -92,7 +92,7 @@ def test_new_labels_join_the_largest_cluster():
     label_tree.grow(tree, 3)
     nodes = label_tree.graft(tree, 0, np.array([[-1, -1], [-1, -1], [0, 1]]), np.zeros(3), 0.0)
     tree.node_of[:3] = nodes[[0, 1, 1]]
-    label_tree.renumber(tree, tree.cluster_of.copy())
+    label_tree.renumber(tree, tree.cluster_of.copy(), tree.standing.copy())
     largest = tree.cluster_of[1]
     label_tree.grow(tree, 5)
     assert tree.cluster_of.tolist() == [1 - largest, *[largest] * 4, -1, -1, -1]
