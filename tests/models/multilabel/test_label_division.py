@@ -111,16 +111,6 @@ def test_the_nearest_pair_is_never_parted_in_three_labels_or_more(seed):
         assert any({inside[g][a], inside[g][b]} <= side for side in sides)
 
 
-def test_above_a_division_that_stands_others_do():
-    """Of 5 events nothing is sure; but their parts are less similar than others that are known to be better off apart."""
-    parts = np.array([[-1, -1]] * 5 + [[0, 1], [2, 3], [5, 6], [4, 7]])
-    across = np.array([[0.0, 0.0]] * 5 + [[50.0, 60.0], [50.0, 60.0], [4.0, 400.0], [0.0, 500.0]])
-    for above, sure in (([0, 0, 0, 1], 5.0), ([0, 0, 1, 1], 200.0)):
-        n = np.array([0.0] * 5 + [60.0, 60.0, sure, 5.0])
-        stands = label_division._stands(parts, across, n, 0.05)
-        assert stands[5:].tolist() == ([False] * 4 if sure == 5.0 else [bool(x) for x in above])
-
-
 @settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_labels_that_have_nothing_to_do_with_each_other_stay_together(seed):
