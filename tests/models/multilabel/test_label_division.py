@@ -111,6 +111,15 @@ def test_the_nearest_pair_is_never_parted_in_three_labels_or_more(seed):
         assert any({inside[g][a], inside[g][b]} <= side for side in sides)
 
 
+@pytest.mark.parametrize(("n", "stands"), [(2.0, [False, False]), (200.0, [True, True])])
+def test_above_a_division_that_stands_others_stand(n, stands):
+    """Two events say nothing of a label; but it is less similar to the others than are some that are surely apart."""
+    parts = np.array([[-1, -1]] * 5 + [[0, 1], [2, 3], [5, 6], [4, 7]])
+    across = np.array([[0.0, 0.0]] * 5 + [[50.0, 60.0], [50.0, 60.0], [4.0, 400.0], [0.0, 500.0]])
+    events = np.array([0.0] * 5 + [60.0, 60.0, n, 2.0])
+    assert label_division._stands(parts, across, events, 0.05)[5:].tolist() == [False, False, *stands]
+
+
 @settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_labels_that_have_nothing_to_do_with_each_other_stay_together(seed):
