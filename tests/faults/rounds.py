@@ -17,8 +17,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -73,10 +76,11 @@ parameters = {{ n_trees = 3, height = 4, window_size = 50, seed = 1 }}
 
 
 class Process:
-    """One process of the site."""
+    """One process of the site; it serves its health on `port`, if it has one."""
 
-    def __init__(self, command: list[str], log: Path, env: dict[str, str]):
+    def __init__(self, command: list[str], log: Path, env: dict[str, str], port: int | None = None):
         self.log = log
+        self.port = port
         with log.open("ab") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **env})
 
@@ -84,6 +88,16 @@ class Process:
     def running(self) -> bool:
         """Whether it lives."""
         return self._process.poll() is None
+
+    def ready(self) -> tuple[int, dict[str, str]]:
+        """What /readyz answers: the status, and what is missing; 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return answer.status, msgspec.json.decode(answer.read())["troubles"]
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, msgspec.json.decode(refusal.read())["troubles"]
+        except OSError:
+            return 0, {}
 
     def signal(self, number: int) -> None:
         """Send a signal, if it lives."""
@@ -148,9 +162,15 @@ class Site:
 
     # -- processes ---------------------------------------------------------------------------------------------------
 
-    def streams(self, instance: str | None = None, failpoint: str | None = None) -> Process:
-        """Start a streams process: a member of the group by a name of its own, or under any name."""
+    def streams(
+        self, instance: str | None = None, failpoint: str | None = None, client: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a streams process: a member of the group by a name of its own, or under any name.
+
+        `client` are more options of librdkafka.
+        """
         self.names += 1
+        port = free_port()
         env = {
             "DRIFTLINE_CONFIG": str(self.path),
             "DRIFTLINE_APP": self.stream,
@@ -160,13 +180,15 @@ class Site:
             "DRIFTLINE_KAFKA__SESSION_TIMEOUT_SECONDS": "1.5",
             "DRIFTLINE_REDIS__URL": self.settings.redis.url,
             "DRIFTLINE_SECRETS__SNAPSHOT_KEY": KEY,
-            "DRIFTLINE_WEB__PORT": str(free_port()),
+            "DRIFTLINE_WEB__PORT": str(port),
         }
         if instance is not None:
             env["DRIFTLINE_KAFKA__INSTANCE"] = instance
         if failpoint is not None:
             env["DRIFTLINE_FAILPOINT"] = failpoint
-        return self._start([sys.executable, "-m", "driftline", "streams"], f"streams{self.names}", env)
+        if client is not None:
+            env["DRIFTLINE_KAFKA__CLIENT"] = msgspec.json.encode(client).decode()
+        return self._start([sys.executable, "-m", "driftline", "streams"], f"streams{self.names}", env, port)
 
     def publish(self, rate: int, events: int | None = None) -> Process:
         """Start a publisher, of so many events or until it is stopped."""
@@ -174,8 +196,8 @@ class Site:
         command += [self.stream, str(PARTITIONS), str(rate), *([str(events)] if events else [])]
         return self._start(command, "publisher", {})
 
-    def _start(self, command: list[str], name: str, env: dict[str, str]) -> Process:
-        process = Process(command, self.folder / f"{name}.log", env)
+    def _start(self, command: list[str], name: str, env: dict[str, str], port: int | None = None) -> Process:
+        process = Process(command, self.folder / f"{name}.log", env, port)
         self.processes.append(process)
         return process
 
