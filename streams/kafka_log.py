@@ -20,6 +20,9 @@ _QUEUE = 200_000
 class KafkaLog:
     """Write and read back through librdkafka.
 
+    A client that got no answer is replaced by a new one. librdkafka forgets all brokers when one tells it of none, as
+    Kafka may that has just come back, and does not always find them again (its issue 5301).
+
     `options` are librdkafka's, `bootstrap.servers` among them; `idempotence` says whether the broker takes it.
     """
 
@@ -31,6 +34,7 @@ class KafkaLog:
         self._producer = self._make(**{"linger.ms": 10, "delivery.report.only.error": True, "on_delivery": self._told})
         self._fences = self._make_for_fences()
         self._reader: Consumer | None = None
+        self._asker: Producer | None = None
 
     def _make(self, **options: Any) -> Producer:
         return Producer(
@@ -92,10 +96,10 @@ class KafkaLog:
             self._fences.produce(topic, value, partition=partition, on_delivery=told)
             self._fences.flush(WAIT_SECONDS)
         except (KafkaException, BufferError) as error:
-            if _spent(error):
-                self._fences = self._make_for_fences()
+            self._renew_fences()
             raise Broken(f"Kafka does not take a fence for {topic}: {error}") from error
         if not said or not isinstance(said[0], int):
+            self._renew_fences()
             raise Broken(f"Kafka did not take a fence for {topic}/{partition}: {said[0] if said else 'no answer'}")
         return said[0]
 
@@ -120,17 +124,29 @@ class KafkaLog:
         self._producer = self._make(**{"linger.ms": 10, "delivery.report.only.error": True, "on_delivery": self._told})
 
     def ping(self, topic: str, timeout_seconds: float) -> None:
-        """Ask who leads a topic. Raises `Unavailable` where the broker does not say; any thread may ask."""
+        """Ask who leads a topic. Raises `Unavailable` where no broker says; another thread may ask."""
+        if self._asker is None:
+            self._asker = self._make()
         try:
-            self._fences.list_topics(topic, timeout_seconds)
+            found = self._asker.list_topics(topic, timeout_seconds)
         except KafkaException as error:
+            self._asker = None
             raise Unavailable(f"Kafka does not answer: {error.args[0].str()}") from error
+        if not found.brokers:
+            self._asker = None
+            raise Unavailable("Kafka does not answer: it names no brokers")
+
+    def _renew_fences(self) -> None:
+        """Begin anew: the old one may have lost touch for good, and what it still sends would be void."""
+        old, self._fences = self._fences, self._make_for_fences()
+        old.purge()
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset that is still there, and the next one to be written. Raises `Unavailable`."""
         try:
             first, end = self._consumer().get_watermark_offsets(TopicPartition(topic, partition), timeout=WAIT_SECONDS)
         except KafkaException as error:
+            self._close_reader()
             raise Unavailable(f"Kafka does not say the offsets of {topic}/{partition}: {error}") from error
         return int(first), int(end)
 
@@ -156,6 +172,7 @@ class KafkaLog:
         reader = self._consumer()
         place = TopicPartition(topic, partition, start)
         reader.assign([place])
+        lost = False
         try:
             until = time.monotonic() + patience
             while True:
@@ -163,6 +180,7 @@ class KafkaLog:
                 if not batch and time.monotonic() > until:
                     if stop is None:
                         return
+                    lost = True
                     raise Unavailable(f"Kafka does not give {topic}/{partition} from {start} to {stop}")
                 for message in batch:
                     until = time.monotonic() + patience
@@ -182,6 +200,8 @@ class KafkaLog:
                         return
         finally:
             reader.unassign()
+            if lost:
+                self._close_reader()
 
     def _consumer(self) -> Consumer:
         if self._reader is None:
@@ -203,6 +223,10 @@ class KafkaLog:
         """Flush for a moment and let go."""
         with suppress(KafkaException):
             self._producer.flush(1.0)
+        self._close_reader()
+
+    def _close_reader(self) -> None:
+        """Let go of the reader: one that got no answer may have lost touch for good."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None

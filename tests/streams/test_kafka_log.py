@@ -55,6 +55,19 @@ def test_one_for_fences_that_is_spent_is_replaced(log, produces):
         log.append("t", 0, b"fence")
 
 
+def test_clients_that_got_no_answer_are_replaced(log):
+    before = log._fences, log._consumer()
+    with pytest.raises(Broken, match="no answer"):
+        log.append("t", 0, b"fence")
+    with pytest.raises(Unavailable, match="does not say the offsets"):
+        log.bounds("t", 0)
+    after = log._fences, log._consumer()
+    with pytest.raises(Unavailable, match="does not give"):
+        list(log.read("t", 0, 0, 1))
+    assert before[0] is not after[0]
+    assert len({id(before[1]), id(after[1]), id(log._consumer())}) == 3
+
+
 def test_a_log_whose_producer_is_spent_closes(log):
     log._producer = Spent()
     log.close()
@@ -63,4 +76,5 @@ def test_a_log_whose_producer_is_spent_closes(log):
 def test_a_broker_that_does_not_answer_is_told_from_one_that_does(log, broker):
     with pytest.raises(Unavailable, match="does not answer"):
         log.ping(ALARM_TOPIC, 0.2)
-    KafkaLog({"bootstrap.servers": broker.bootstrap}).ping(ALARM_TOPIC, 10)
+    log._options["bootstrap.servers"] = broker.bootstrap
+    log.ping(ALARM_TOPIC, 10)  # by a new client: the old one knows nothing of this address
