@@ -41,9 +41,8 @@ def restored(stream: str, partition: int, config: StreamConfig, snapshot: Snapsh
     Raises `OtherModels`, `Unsound` or `Foreign`. Per-key models are opened when they are asked for.
 
     """
-    known = {name: model for name, model in config.models.items() if name in head.models}
     app = head.lane.partition(":")[0]
-    lane = Lane(stream, partition, config.model_copy(update={"models": known}), vault, app=app)
+    lane = Lane(stream, partition, config.only(head.models), vault, app=app)
     _, other = header.changed(head, lane)
     if other:
         raise OtherModels(head.lane, head.serial, other)

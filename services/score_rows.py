@@ -11,12 +11,15 @@ from driftline.streams.lane import Lane
 
 
 def score_rows(lane: Lane) -> Iterator[dict[str, Any]]:
-    """Yield a row for each model of a lane: its scores, and those of the baselines beside them."""
+    """Yield a row for each model and contest of a lane: its scores, and those of the baselines beside them."""
+    champions = {contest.champion: name for name, contest in lane.contests.items()}
     for model, (scores, baselines) in lane.scores().items():
         yield {
             "stream": lane.stream,
             "partition": lane.partition,
             "model": model,
+            "champion_of": champions.get(model),
+            "led_by": lane.contests[model].champion if model in lane.contests else None,
             "n": scores.n,
             "scores": scores.values(),
             "baselines": {name: board.values() for name, board in baselines.items()},
@@ -32,7 +35,9 @@ def scores_table(rows: Iterable[dict[str, Any]]) -> Table:
     """
     table = Table("stream", "lane", "model", "judged", "score", "model's", "baselines", title_justify="left")
     for row in rows:
-        head = [row["stream"], str(row["partition"]), row["model"], f"{row['n']:,}"]
+        led_by = row.get("led_by")
+        name = f"{row['model']}: {led_by} leads" if led_by else row["model"]
+        head = [row["stream"], str(row["partition"]), name, f"{row['n']:,}"]
         if not row["scores"]:
             table.add_row(*head, "-", "-", "-")
         for metric, value in row["scores"].items():

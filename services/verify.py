@@ -68,7 +68,7 @@ class Verdict:
     wrong_values: int = 0
     """How many these are; `values` names the first of them."""
     joined: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Models that joined later or were begun anew, and the offsets at which they were."""
+    """Models and contests that joined later or were begun anew, and the offsets at which they were."""
     earlier: int = 0
     """Predictions of models, or of versions of models, that are no longer there: their values cannot be made again."""
 
@@ -127,7 +127,7 @@ def verify(
     store = RedisStore(settings.redis.url, settings.redis.command_timeout_seconds)
     head, live = _newest(store, vault, settings.app, stream, partition, config)
     verdict = Verdict(live.name, head.serial, head.gen, dict(head.origin), dict(head.offsets))
-    verdict.joined = {slot.name: dict(slot.since) for slot in live.slots if slot.since}
+    verdict.joined = {one.name: dict(one.since) for one in (*live.slots, *live.contests.values()) if one.since}
     options = options_of(settings)
     end = _check_reach(options, live, head)
     with ExitStack() as tapes:
@@ -197,6 +197,7 @@ class _Published:
         self._partition = live.partition
         self._labels = live.labels
         self._models = {slot.name for slot in live.slots}
+        self._contests = {name: contest.since.get(live.events, 0) for name, contest in live.contests.items()}
         self._believe = FenceFilter()
         self._verdict = verdict
         self._plan: deque[tuple[int, int]] = deque()
@@ -258,9 +259,17 @@ class _Published:
             self._verdict.earlier += 1  # what an earlier version said stands
             return
         self._verdict.predictions += 1
-        if (record.y, record.p, record.version) != (made.y, made.p, made.version):
-            said, came = (record.y, record.p, record.version), (made.y, made.p, made.version)
+        said = (record.y, record.p, record.version, self._title(record))
+        came = (made.y, made.p, made.version, made.champion_of)
+        if said != came:
             self._verdict.wrong(f"{record.id}: published {said}, rebuilt {came}")
+
+    def _title(self, record: Any) -> str | None:
+        """The contest that a prediction led, unless it is one that is no longer there, or not in this form."""
+        since = self._contests.get(record.champion_of)
+        if since is None or int(record.id.rpartition("/")[2]) < since:
+            return None
+        return str(record.champion_of)
 
     def finish(self, stop: int, events: str) -> None:
         """Compare what is left: nothing may be missing and nothing may be too much, below the event at `stop`."""
@@ -293,7 +302,7 @@ class _Rebuild:
 
     def run(self, live: Lane) -> Lane:
         """Return the lane as it must be at the snapshot's offsets."""
-        since = {slot.name: slot.since for slot in live.slots if slot.since}
+        since = self._verdict.joined
         stops = sorted(
             {tuple(sorted(offsets.items())) for offsets in since.values()}, key=lambda stop: dict(stop)[live.events]
         )
@@ -306,6 +315,8 @@ class _Rebuild:
             parts, keyed = freeze(lane)
             grown = self._lane(live, _before(live.config, later, live))
             restore(grown, parts, keyed, born)  # type: ignore[arg-type]
+            for name in born & set(grown.contests):
+                grown.contests[name].begin(live.contests[name].first)
             lane = grown
         self._advance(lane, self._verdict.offsets)
         self._published.finish(self._verdict.offsets[lane.events], lane.events)
@@ -343,8 +354,9 @@ def _before(config: StreamConfig, later: set[str], live: Lane) -> StreamConfig:
     (A model begun anew has the offsets of its new beginning, and nothing says that there was one before it. Another
     model makes no difference to the rest of the lane, but the baselines of its task do.)
     """
+    contests = set(live.contests) - later
     kept = {slot.name: slot.task.name for slot in live.slots if slot.name not in later}
     for slot in live.slots:
         if slot.name in later and slot.task.name not in kept.values():
             kept[slot.name] = slot.task.name
-    return config.model_copy(update={"models": {name: of for name, of in config.models.items() if name in kept}})
+    return config.only(kept, contests)

@@ -7,10 +7,12 @@ These are values handed down; where they are read from (`driftline.toml`, the en
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from driftline.streams.losses import LOSSES
 from driftline.streams.registry import MODELS, TASKS, class_of, task_of
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
@@ -106,10 +108,27 @@ class ModelConfig(Part):
         return MODELS[self.class_].task if self.class_ in MODELS else task_of(class_of(self.class_))
 
 
+class ContestConfig(Part):
+    """Models of one task of which the best one leads: its predictions carry the contest's name in `champion_of`."""
+
+    models: tuple[str, ...] = Field(min_length=2, max_length=32)
+    """Models of this stream; the first is the champion at the beginning."""
+    loss: str | None = None
+    """What is compared: `error` or `brier` (binary, multiclass), `f1`, `jaccard`, `subset` or `hamming` (multilabel),
+    `absolute` or `squared` (regression); left out, the first of these."""
+    run_length: float = Field(100_000.0, gt=1, le=1e15)
+    """While no challenger is better than the champion, a promotion comes on average at most once in so many labels."""
+    margin: float = Field(0.0, ge=0, lt=1)
+    """How much better a challenger must be: mean loss, or for numbers the mean share of both losses."""
+
+
 def _model_name(name: str) -> str:
     if not re.fullmatch(NAME, name):
         raise ValueError("a model's name: 1 to 64 lower-case letters, digits, dots, dashes or underscores")
     return name
+
+
+Named = Annotated[str, AfterValidator(_model_name)]
 
 
 class StreamConfig(Part):
@@ -127,7 +146,42 @@ class StreamConfig(Part):
     """How far events may run ahead of the labels while a lane catches up, by Kafka's time of each."""
     waiting: Waiting = Waiting()
     checkpoint: Rhythm = Rhythm()
-    models: dict[Annotated[str, AfterValidator(_model_name)], ModelConfig] = Field(min_length=1)
+    models: dict[Named, ModelConfig] = Field(min_length=1)
+    contests: dict[Named, ContestConfig] = Field(default_factory=dict)
+    """Champion and challengers, by a name that is no model's."""
+
+    @model_validator(mode="after")
+    def _compete(self) -> StreamConfig:
+        entered: dict[str, str] = {}
+        for name, contest in self.contests.items():
+            if name in self.models:
+                raise ValueError(f"contests.{name}: a model has this name: give the contest another")
+            for model in contest.models:
+                if model not in self.models:
+                    raise ValueError(f"contests.{name}: no model {model!r} in this stream: {', '.join(self.models)}")
+                if model in entered:
+                    raise ValueError(f"contests.{name}: {model} is in the contest {entered[model]!r} already")
+                entered[model] = name
+            tasks = {self.models[model].effective_task for model in contest.models}
+            if len(tasks) > 1:
+                raise ValueError(f"contests.{name}: its models have different tasks: {', '.join(sorted(tasks))}")
+            losses = LOSSES.get(task := tasks.pop())
+            if losses is None:
+                raise ValueError(f"contests.{name}: models with the task {task} cannot be compared by labels")
+            if contest.loss is not None and contest.loss not in losses:
+                raise ValueError(f"contests.{name}: no loss {contest.loss!r} for {task}: {', '.join(losses)}")
+        return self
+
+    def only(self, models: Collection[str], contests: Collection[str] | None = None) -> StreamConfig:
+        """Return the stream with some of its models, and with those contests (or of those) all of whose models stay."""
+        kept = {
+            name: contest
+            for name, contest in self.contests.items()
+            if set(contest.models) <= set(models) and (contests is None or name in contests)
+        }
+        return self.model_copy(
+            update={"models": {name: of for name, of in self.models.items() if name in models}, "contests": kept}
+        )
 
     @property
     def label_topic(self) -> str:

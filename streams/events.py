@@ -137,6 +137,8 @@ class Prediction(Message):
     """Which model made it: a digest of its class and parameters."""
     p: float | Shares | None = None
     """Probability of yes, or of each class or label; null where the model gives none."""
+    champion_of: Name | None = None
+    """The contest in which the model led when it said so: whoever reads one answer for each event takes these."""
 
 
 class Fence(Message):
@@ -152,26 +154,29 @@ class Fence(Message):
 
 
 class Alarm(Message):
-    """Something that people should know: a drift with its evidence, or an event in a model's life."""
+    """Something that people should know: a drift or a promotion with its evidence, or an event in a model's life."""
 
     id: Name
-    """`kind/model/topic/partition/offset` of the message that raised it; a second one's ends with `/1`, and so on."""
-    kind: Literal["drift", "model"]
+    """`kind/model/topic/partition/offset` of the message that raised it (of a promotion, the contest in the model's
+    place); a second one's ends with `/1`, and so on."""
+    kind: Literal["drift", "model", "promotion"]
     stream: Name
     partition: Count
     model: Name
     at: Seconds
     """Event time of the message that raised it."""
     detector: Name
-    """What found it; for an event in a model's life, the model's class."""
+    """What found it; for a promotion the contest, for an event in a model's life the model's class."""
     before: float
-    """Mean loss before the change; for an event in a model's life, what its text says."""
+    """Mean loss before the change; of a promotion, that of the old champion while the evidence grew; for an event in a
+    model's life, what its text says."""
     after: float
-    """The same since the change."""
+    """The same since the change, or of the new champion."""
     count: Count
-    """Labels that the model had been scored on."""
+    """Labels that the model had been scored on, or that the champions were compared on."""
     action: Name
-    """What the drift policy did: `alarm`, `reset`; for an event in a model's life, what happened: `split`, `merged`."""
+    """What the drift policy did: `alarm`, `reset`; `promoted`; for an event in a model's life, what happened: `split`,
+    `merged`."""
     text: Annotated[str, Field(max_length=MAX_TEXT), msgspec.Meta(max_length=MAX_TEXT)] = ""
     """The same for people, where there is more to say."""
 

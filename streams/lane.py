@@ -18,6 +18,7 @@ from driftline.models.base import News
 from driftline.streams import letters
 from driftline.streams.baselines import Panel
 from driftline.streams.config import StreamConfig
+from driftline.streams.contest import Contest, Promotion
 from driftline.streams.events import ENTITY, KINDS, LabelEvent
 from driftline.streams.letters import Out
 from driftline.streams.scores import Guess, Scores
@@ -93,6 +94,11 @@ class Lane:
         self._accepts = list({panel.accepts: None for panel in self._panels if panel.accepts is not never})
         self._uniform = len(self._panels) == 1
         """Whether one check of a label's type is enough for all models."""
+        self.contests = {
+            name: Contest(name, len(self.slots) + place, said, self.slots)
+            for place, (name, said) in enumerate(config.contests.items())
+        }
+        self._judged = [[one for one in self.contests.values() if one.task.name == task] for task in self.panels]
         self._taught = [[slot for slot in self.slots if slot.task.name == task] for task in self.panels]
         self._entity = operator.attrgetter(ENTITY[config.kind])
         self._click = config.kind == "click"
@@ -188,13 +194,17 @@ class Lane:
             raised += said
         bases = [panel.guesses() for panel in self._panels]  # labels come between runs: the same for all of a run
         topic, partition, gen = self.config.prediction_topic, self.partition, self.gen
-        heads = [(slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/") for slot in self.slots]
+        leads = {contest.lead: contest.name for contest in self.contests.values()}
+        heads = [
+            (slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/", leads.get(slot.index))
+            for slot in self.slots
+        ]
         columns_of = list(zip(heads, columns, strict=True))
         for row, one in enumerate(batch):
             guesses = one.entry.guesses
             one.entry.bases = bases
             key, offset = one.key, one.offset
-            for (model, version, head), column in columns_of:
+            for (model, version, head, title), column in columns_of:
                 guess = column[row]
                 if guess.__class__ is Failure:
                     raised.append((one.place, self.slots[len(guesses)], guess))
@@ -204,8 +214,10 @@ class Lane:
                     guesses.append(guess)
                     y, p = guess  # type: ignore[misc]
                 name = f"{head}{offset}"
-                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p)
+                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title)
                 outs.append(Out(topic, partition, key, encode(made), name))
+            for lead in leads:
+                guesses.append(guesses[lead])
         if raised:
             self._tell(raised, {one.place: (self.events, one.offset, one.at, one.key) for one in batch})
         self._settle()
@@ -283,6 +295,8 @@ class Lane:
                 panel.teach([(one.y, one.entry.bases[place]) for one in fitting])
                 for slot in self._taught[place]:
                     raised += slot.teach(fitting)
+                for contest in self._judged[place]:
+                    raised += contest.judge(fitting)
         if raised:
             self._tell(raised, known)
 
@@ -360,6 +374,8 @@ class Lane:
                 again = heard[place, slot.index]
                 heard[place, slot.index] += 1
                 out = letters.life(slot, self.stream, origins[place], self.partition, what, again)
+            elif isinstance(what, Promotion):
+                out = letters.promotion(slot, self.stream, origins[place], self.partition, what)
             else:
                 out = letters.alarm(slot, self.stream, topic, self.partition, offset, at, key, what)
             self._due.append((place, slot.index, out))
@@ -372,5 +388,8 @@ class Lane:
             self._due = []
 
     def scores(self) -> dict[str, tuple[Scores, dict[str, Scores]]]:
-        """Return each model's scores with those of the baselines to be shown beside them."""
-        return {slot.name: (slot.scores, slot.baselines() or self.panels[slot.task.name].scores) for slot in self.slots}
+        """Return each model's scores, and those of what each contest served, with the baselines to be shown beside."""
+        said = {slot.name: (slot.scores, slot.baselines() or self.panels[slot.task.name].scores) for slot in self.slots}
+        for name, contest in self.contests.items():
+            said[name] = (contest.scores, self.panels[contest.task.name].scores)
+        return said

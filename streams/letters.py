@@ -13,6 +13,7 @@ from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
 
 if TYPE_CHECKING:
     from driftline.models.base import News
+    from driftline.streams.contest import Contest, Promotion
     from driftline.streams.lane import Message
     from driftline.streams.slots import Failure, Slot
 
@@ -87,6 +88,21 @@ def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition
     said = Alarm(
         id_, "model", stream, partition, slot.name, at, type(slot.model).__name__, news.before, news.after, news.learnt,
         news.kind, clip(news.text, MAX_TEXT),
+    )  # fmt: skip
+    return Out(ALARM_TOPIC, None, key, encode(said), id_)
+
+
+def promotion(contest: Contest, stream: str, origin: tuple[str, int, float, str], partition: int, what: Promotion) -> Out:
+    """The alarm of a promotion."""
+    topic, offset, at, key = origin
+    id_ = f"promotion/{contest.name}/{topic}/{partition}/{offset}"
+    text = (
+        f"{what.new} leads {contest.name} in place of {what.old}: mean loss ({contest.loss}) {what.after:.4g} against "
+        f"{what.before:.4g} over {what.count} labels; evidence {what.evidence:.4g}, wanted {what.wanted:.4g}"
+    )
+    said = Alarm(
+        id_, "promotion", stream, partition, what.new, at, contest.name, what.before, what.after, what.count, "promoted",
+        clip(text, MAX_TEXT),
     )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 

@@ -40,6 +40,7 @@ _COUNTERS = {
     "labels": ("Labels, by what became of them.", ("stream", "outcome")),
     "drifts": ("Drifts found in a model's loss.", ("stream", "model")),
     "model_events": ("Events in a model's life, such as clusters that split, by kind.", ("stream", "model", "kind")),
+    "promotions": ("Challengers that took the champion's place.", ("stream", "contest")),
     "checkpoints": ("Checkpoints written.", ("stream",)),
     "lanes_lost": ("Times that a lane was lost and had to be acquired again.", ("stream",)),
     "replayed": ("Messages handled again in the order of published predictions.", ("stream",)),
@@ -54,6 +55,11 @@ _GAUGES = {
     "baseline": (
         "The same score of answering without a model.",
         ("stream", "partition", "model", "baseline", "metric"),
+    ),
+    "champion": ("1 for the model that leads its contest, 0 for its challengers.", ("stream", "partition", "contest", "model")),
+    "evidence": (
+        "How far a challenger is on its way to promotion: 1 promotes, on a logarithmic scale.",
+        ("stream", "partition", "contest", "model"),
     ),
     "checkpoint_age_seconds": ("Time since the last checkpoint, in seconds.", ("stream", "partition")),
     "checkpoint_bytes": ("Size of the last checkpoint, in bytes.", ("stream", "partition")),
@@ -153,6 +159,8 @@ class RunnerCollector(Collector):
             totals["drifts"][stream, slot.name] += slot.drifts
             for kind, count in slot.told.items():
                 totals["model_events"][stream, slot.name, kind] += count
+        for contest in lane.contests.values():
+            totals["promotions"][stream, contest.name] += contest.promotions
 
     def _measure(self, holding: Holding) -> Iterator[tuple[str, list[str], float]]:
         stream, partition, tenure = holding.stream, str(holding.partition), holding.tenure
@@ -175,6 +183,11 @@ class RunnerCollector(Collector):
             elif isinstance(slot.model, Gauged):
                 for name, value in slot.model.gauges().items():
                     yield "model", [stream, partition, slot.name, name], value
+        for name, contest in lane.contests.items():
+            for model in contest.config.models:
+                yield "champion", [stream, partition, name, model], float(model == contest.champion)
+            for model, share in contest.progress().items():
+                yield "evidence", [stream, partition, name, model], share
         for model, (scores, baselines) in lane.scores().items():
             for metric, value in scores.values().items():
                 yield "score", [stream, partition, model, metric], value

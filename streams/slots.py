@@ -16,6 +16,7 @@ import msgspec
 
 from driftline.models.base import News
 from driftline.streams.config import ModelConfig
+from driftline.streams.contest import Contest, Promotion
 from driftline.streams.drift import Watch
 from driftline.streams.keyed import Keyed
 from driftline.streams.registry import build, version_of
@@ -62,8 +63,9 @@ class Lesson(msgspec.Struct, gc=False):
     y: Any
 
 
-Raised = tuple[int, "Slot", Failure | News | tuple[float, float, int]]
-"""Place in the run, model, and a failure, news, or a drift's evidence (loss before, loss after, labels)."""
+Raised = tuple[int, "Slot | Contest", Failure | News | Promotion | tuple[float, float, int]]
+"""Place in the run, model or contest, and a failure, news, a promotion, or a drift's evidence (loss before, loss after,
+labels)."""
 
 
 class Slot:

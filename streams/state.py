@@ -31,6 +31,7 @@ def freeze(lane: Lane) -> tuple[Parts, Touched]:
         "delay_seconds": lane.delay_seconds,
         "panels": {task: panel.state() for task, panel in lane.panels.items()},
         "slots": {slot.name: slot.desk() for slot in lane.slots},
+        "contests": {name: contest.state() for name, contest in lane.contests.items()},
         "outbox": [[out.topic, out.partition, out.key, out.value, out.id] for out in lane.outbox],
     }
     parts = {
@@ -82,11 +83,19 @@ def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> No
             panel.restore(desk["panels"][task])
     lane.outbox = [Out(*out) for out in desk["outbox"]]
     lane.waiting.restore(vault.open(f"{name}/waiting", parts["waiting"]))
-    before, panels = list(desk["slots"]), list(desk["panels"])
-    order = [before.index(s.name) if s.name in before and s.name not in born else None for s in lane.slots]
+    # Those who answered each event: the models, and behind them the contests with the answers that they served.
+    before, panels = [*desk["slots"], *desk.get("contests", ())], list(desk["panels"])
+    new = {*born, *_restore_contests(lane, desk.get("contests", {}), desk["offsets"])}
+    voices = [*(slot.name for slot in lane.slots), *lane.contests]
+    order = [before.index(name) if name in before and name not in new else None for name in voices]
     bases = [panels.index(task) if task in panels else None for task in lane.panels]
     if order != list(range(len(before))) or bases != list(range(len(panels))):
         lane.waiting.remap(order, bases)
+
+
+def _restore_contests(lane: Lane, kept: dict[str, Any], offsets: dict[str, int]) -> list[str]:
+    """Give contests what was kept of them; return those that begin here."""
+    return [name for name, one in lane.contests.items() if not one.restore(kept.get(name), offsets)]
 
 
 def family(slot: Slot) -> str:
@@ -108,6 +117,8 @@ def digests(lane: Lane) -> dict[str, str]:
         "panels": digest({task: panel.state() for task, panel in lane.panels.items()}),
         "counts": digest([counts, lane.delays, lane.delay_seconds]),
     }
+    for name, contest in lane.contests.items():
+        said[f"contest:{name}"] = digest(contest.state())
     for slot in lane.slots:
         if slot.keyed is None:
             kept = _learnt(slot.model)

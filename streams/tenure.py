@@ -63,6 +63,8 @@ class Tenure:
         self.session: Session | None = None
         self.born: set[str] = set()
         """Models that were not in the snapshot, or not in this version."""
+        self.same_contests = False
+        """Whether all contests were in the snapshot as they are now: then who led is the same again."""
         self.origin: dict[str, int] = {}
         self.note = 0
         self.floor = 0
@@ -128,6 +130,7 @@ class Tenure:
             self.lane, self.serial = lane, serial
             self.origin, self.note, self.floor = head.origin, head.note, head.floor
             self.born = born
+            self.same_contests = all(contest.since != head.offsets for contest in lane.contests.values())
             return
         if troubles and self._recovery.on_unreadable == "stop":
             raise Stuck(
@@ -140,7 +143,7 @@ class Tenure:
         self.origin = {topic: self._log.bounds(topic, self.lane.partition)[0] for topic in self.topics}
         self.lane.offsets = dict(self.origin)
         self.note, _ = self._log.bounds(self.lane.config.prediction_topic, self.lane.partition)
-        self.born = set()
+        self.born = {slot.name for slot in self.lane.slots}
 
     def _born(self, head: header.Header, lane: Lane) -> set[str]:
         new, other = header.changed(head, lane)
@@ -222,7 +225,8 @@ class Tenure:
         made = decode(out.value)
         if published.version != made.version and made.model in self.born:
             return True  # what an earlier version said stands
-        if (published.y, published.p, published.version) != (made.y, made.p, made.version):
+        led = self.same_contests and published.champion_of != made.champion_of
+        if led or (published.y, published.p, published.version) != (made.y, made.p, made.version):
             raise Differs(out.id, (published.y, published.p), (made.y, made.p))
         return True
 

@@ -27,8 +27,10 @@ class Rejected(ValueError):
         self.error = error
 
 
-def struct(model: type[events.Message]) -> type[msgspec.Struct]:
+def struct(model: type[events.Message], omit_defaults: bool = False) -> type[msgspec.Struct]:
     """Derive the msgspec struct with the fields, order and bounds of a pydantic message.
+
+    With `omit_defaults`, what has its default is left out when it is encoded.
 
     >>> struct(events.Fence).__struct_fields__
     ('fence', 'seen')
@@ -42,10 +44,12 @@ def struct(model: type[events.Message]) -> type[msgspec.Struct]:
             fields.append((name, hints[name], msgspec.field(default_factory=info.default_factory)))  # type: ignore[arg-type]
         else:
             fields.append((name, hints[name], info.default))
-    return msgspec.defstruct(model.__name__, fields, frozen=True, forbid_unknown_fields=True, gc=False)
+    return msgspec.defstruct(
+        model.__name__, fields, frozen=True, forbid_unknown_fields=True, gc=False, omit_defaults=omit_defaults
+    )
 
 
-Prediction: Any = struct(events.Prediction)
+Prediction: Any = struct(events.Prediction, omit_defaults=True)
 Alarm: Any = struct(events.Alarm)
 DeadLetter: Any = struct(events.DeadLetter)
 Fence: Any = struct(events.Fence)

@@ -57,6 +57,11 @@ checkpoint = {{ events = {events}, seconds = {seconds} }}
 class = "river.linear_model:LogisticRegression"
 drift = {{ detector = "adwin", policy = "reset" }}
 
+[streams.{stream}.contests.best]
+models = ["each", "logistic"]
+loss = "brier"
+run_length = 20
+
 [streams.{stream}.models.each]
 class = "hoeffding-adaptive-tree"
 parameters = {{ grace_period = 10 }}
@@ -292,8 +297,8 @@ class Site:
                     continue
                 wanted.add(out.id)
                 made, theirs = decode(out.value), found.get(out.id)
-                if theirs is not None and (made.y, made.p, made.version, made.seen) != (
-                    theirs.y, theirs.p, theirs.version, theirs.seen,
+                if theirs is not None and (made.y, made.p, made.version, made.seen, made.champion_of) != (
+                    theirs.y, theirs.p, theirs.version, theirs.seen, theirs.champion_of,
                 ):  # fmt: skip
                     said.append(f"{out.id} is {theirs}, in order it is {made}")
         outs += oracle.handle(labels[done:])

@@ -103,6 +103,11 @@ MODELS: dict[str, Any] = {
     "bulk": {**STUBBORN, "class": f"{__name__}:Gossip", "drift": {**TWITCHY, "policy": "reset"}},
 }
 """One model of every task, per lane and per key, with alarms and resets."""
+CONTESTS: dict[str, Any] = {
+    "best": {"models": ["bulk", "logistic", "each", "stubborn"], "run_length": 3},
+    "rest": {"models": ["again", "murmur"], "run_length": 2, "loss": "brier", "margin": 0.01},
+}
+"""Contests among them, in which the lead changes after a few labels."""
 
 
 def config(models: dict[str, Any] | None = None, **changed: Any) -> StreamConfig:

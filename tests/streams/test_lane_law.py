@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lanes import MODELS, START, event, label, lane, outcomes, read
+from lanes import CONTESTS, MODELS, START, event, label, lane, outcomes, read
 
 from driftline.streams.lane import Message
 from driftline.streams.state import digests, freeze, restore
@@ -53,7 +53,7 @@ def cut(messages, places):
 
 
 def live(batches):
-    desk = lane(MODELS, waiting=TIGHT)
+    desk = lane(MODELS, waiting=TIGHT, contests=CONTESTS)
     outs = [out for batch in batches for out in desk.handle(batch)]
     return desk, outs
 
@@ -75,7 +75,7 @@ def test_any_way_of_cutting_the_messages_gives_the_same(messages, places):
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_state_that_was_stored_and_taken_back_goes_on_as_if_nothing_had_been(messages, places):
     straight, outs = live([messages])
-    desk, found, outbox = lane(MODELS, waiting=TIGHT), [], []
+    desk, found, outbox = lane(MODELS, waiting=TIGHT, contests=CONTESTS), [], []
     keyed: dict = {}
     for batch in cut(messages, places):
         found += desk.handle(batch)
@@ -86,7 +86,7 @@ def test_a_state_that_was_stored_and_taken_back_goes_on_as_if_nothing_had_been(m
             kept = {**keyed.get(name, {}), **keys}
             keyed[name] = {key: value for key, value in kept.items() if value is not None}
         before = digests(desk)
-        desk = lane(MODELS, waiting=TIGHT)
+        desk = lane(MODELS, waiting=TIGHT, contests=CONTESTS)
         restore(desk, parts, keyed)
         assert digests(desk) == before
     assert found == outs
@@ -132,6 +132,6 @@ def test_all_that_a_lane_sends_can_be_read(messages):
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_law_is_tried_on_lanes_in_which_this_model_answers(name):
-    desk = lane(MODELS, waiting=TIGHT)
+    desk = lane(MODELS, waiting=TIGHT, contests=CONTESTS)
     outs = desk.handle([event(0, a=1.0, b=2.0), event(1, a=2.0, b=0.0)])
     assert [out.id for out in outs if out.id.startswith(f"{name}/")] == [f"{name}/s/0/0", f"{name}/s/0/1"]

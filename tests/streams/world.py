@@ -42,6 +42,7 @@ CONFIG = StreamConfig.model_validate(
                 "drift": {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}},
             },
         },
+        "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
 )
 
@@ -292,8 +293,10 @@ class World:
                 if out.topic == "s.dead":
                     dead.append(out)
                     continue
-                said = decode(out.value)
-                if (said.y, said.p, said.seen) != (found[said.id].y, found[said.id].p, found[said.id].seen):
+                said, theirs = decode(out.value), found[out.id]
+                if (said.y, said.p, said.seen, said.champion_of) != (
+                    theirs.y, theirs.p, theirs.seen, theirs.champion_of,
+                ):  # fmt: skip
                     return f"{said.id} is not of the sequential order"
         dead += oracle.handle(LABELS[labels:])
         told = self._told([*dead, *oracle.outbox])
