@@ -7,6 +7,7 @@ service in it, with a thread of its own; when the runner dies, the process dies,
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import ssl
@@ -46,6 +47,8 @@ PING_SECONDS = 2.0
 ANSWER_SECONDS = 3.0
 """How long Kafka may take to say so."""
 ALARMS_SHOWN = 200
+GC_THRESHOLDS = (20_000, 20, 50)
+"""Objects made and not freed before the collector looks at the youngest, and how many such looks before older ones."""
 
 
 def make_runner(settings: Settings) -> Runner:
@@ -273,6 +276,11 @@ def run(settings: Settings) -> None:
     if point:
         failpoint.arm_to_die(point)
     warm_up(settings)
+    # What has been loaded stays: only what comes and goes is looked through for cycles, and seldom, for events make
+    # many small objects and no cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     service = RunnerService(make_runner(settings))
     app = make_app(settings, service)
     worker = Worker(app, service, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)

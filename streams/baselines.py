@@ -5,7 +5,7 @@ A baseline is asked at the moment of the event, with what was known then, and ju
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from driftline.streams.scores import Guess, Scores
@@ -23,6 +23,11 @@ class Baseline:
 
     def learn(self, y: Any) -> None:
         """Take one label."""
+
+    def learn_run(self, ys: Sequence[Any]) -> None:
+        """Take a run of labels."""
+        for y in ys:
+            self.learn(y)
 
     def state(self) -> dict[str, Any]:
         """Return all that was learnt."""
@@ -56,6 +61,11 @@ class NoChange(Baseline):
         """Remember it."""
         self.last = y
 
+    def learn_run(self, ys: Sequence[Any]) -> None:
+        """Remember the last of them."""
+        if ys:
+            self.last = ys[-1]
+
 
 class BinaryMajority(Baseline):
     """The more frequent answer so far, with its smoothed rate as probability."""
@@ -76,6 +86,11 @@ class BinaryMajority(Baseline):
         self.n += 1
         if y:
             self.yes += 1
+
+    def learn_run(self, ys: Sequence[bool]) -> None:
+        """Count them."""
+        self.n += len(ys)
+        self.yes += sum(ys)
 
 
 class MulticlassMajority(Baseline):
@@ -167,20 +182,20 @@ class Panel:
         self.accepts = accepts
         self.baselines = tuple(baselines)
         self.scores = {baseline.name: scores() for baseline in self.baselines}
-        self._pairs = [(baseline, self.scores[baseline.name].update) for baseline in self.baselines]
+        self._pairs = [(baseline, self.scores[baseline.name]) for baseline in self.baselines]
 
     def guesses(self) -> list[Guess]:
         """What each baseline answers now."""
         return [baseline.guess() for baseline in self.baselines]
 
-    def teach(self, run: Iterable[tuple[Any, list[Guess] | None]]) -> None:
+    def teach(self, ys: Sequence[Any], guessed: Sequence[list[Guess] | None]) -> None:
         """Judge and teach each baseline by a run of labels, each with what was guessed at its event (None: nothing)."""
-        run = [pair for pair in run if pair[1] is not None]
-        for place, (baseline, judge) in enumerate(self._pairs):
-            learn = baseline.learn
-            for y, guesses in run:
-                judge(y, guesses[place])  # type: ignore[index]
-                learn(y)
+        if None in guessed:
+            known = [(y, guesses) for y, guesses in zip(ys, guessed, strict=True) if guesses is not None]
+            ys, guessed = [y for y, _ in known], [guesses for _, guesses in known]
+        for place, (baseline, scores) in enumerate(self._pairs):
+            scores.update_run(ys, [guesses[place] for guesses in guessed])  # type: ignore[index]
+            baseline.learn_run(ys)
 
     def state(self) -> dict[str, Any]:
         """Return everything."""

@@ -114,14 +114,20 @@ class Lane:
             end = start + 1
             while end < count and messages[end].topic == topic:
                 end += 1
-            run = messages if start == 0 and end == count else messages[start:end]
-            if topic == self.events:
-                self._handle_events(run, outs)
-            elif topic == self.labels:
-                self._handle_labels(run, outs)
-            else:
-                raise ValueError(f"lane {self.name} does not read the topic {topic!r}")
+            outs += self.handle_run(messages if start == 0 and end == count else messages[start:end])
             start = end
+        return outs
+
+    def handle_run(self, run: list[Message]) -> list[Out]:
+        """Take messages of one topic, at least one."""
+        outs: list[Out] = []
+        topic = run[0].topic
+        if topic == self.events:
+            self._handle_events(run, outs)
+        elif topic == self.labels:
+            self._handle_labels(run, outs)
+        else:
+            raise ValueError(f"lane {self.name} does not read the topic {topic!r}")
         return outs
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -292,7 +298,7 @@ class Lane:
         for place, panel in enumerate(self._panels):
             fitting = lessons if self._uniform else [one for one in lessons if panel.accepts(one.y)]
             if fitting:
-                panel.teach([(one.y, one.entry.bases[place]) for one in fitting])
+                panel.teach([one.y for one in fitting], [one.entry.bases[place] for one in fitting])
                 for slot in self._taught[place]:
                     raised += slot.teach(fitting)
                 for contest in self._judged[place]:

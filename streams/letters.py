@@ -92,7 +92,9 @@ def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
 
-def promotion(contest: Contest, stream: str, origin: tuple[str, int, float, str], partition: int, what: Promotion) -> Out:
+def promotion(
+    contest: Contest, stream: str, origin: tuple[str, int, float, str], partition: int, what: Promotion
+) -> Out:
     """The alarm of a promotion."""
     topic, offset, at, key = origin
     id_ = f"promotion/{contest.name}/{topic}/{partition}/{offset}"

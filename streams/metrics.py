@@ -56,7 +56,10 @@ _GAUGES = {
         "The same score of answering without a model.",
         ("stream", "partition", "model", "baseline", "metric"),
     ),
-    "champion": ("1 for the model that leads its contest, 0 for its challengers.", ("stream", "partition", "contest", "model")),
+    "champion": (
+        "1 for the model that leads its contest, 0 for its challengers.",
+        ("stream", "partition", "contest", "model"),
+    ),
     "evidence": (
         "How far a challenger is on its way to promotion: 1 promotes, on a logarithmic scale.",
         ("stream", "partition", "contest", "model"),

@@ -9,7 +9,8 @@ labels, or all of them would expire.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from itertools import islice
+from math import nextafter
 from typing import NamedTuple
 
 from driftline.streams.lane import Lane, Message
@@ -72,10 +73,9 @@ class Order:
             return self._drain(there) if there and self.drained[absent] else []
         event_time, label_time = self._time(events[0]), self._time(labels[0])
         if event_time <= label_time:
-            ahead = label_time + self.skew_seconds
-            return self._until(events, lambda time: time <= ahead)
+            return self._until(events, label_time + self.skew_seconds)
         # Within one millisecond events come first: a label that comes before its event would only have to wait.
-        return self._until(labels, lambda time: time < event_time)
+        return self._until(labels, nextafter(event_time, 0.0))
 
     def _planned(self, offsets: dict[str, int]) -> list[Message]:
         events, labels = self.queues[self.events], self.queues[self.labels]
@@ -117,10 +117,15 @@ class Order:
             return run
         return [queue.popleft() for _ in range(RUN)]
 
-    def _until(self, queue: deque[Message], within: Callable[[float], bool]) -> list[Message]:
-        run = [queue.popleft()]
-        while queue and len(run) < RUN and within(queue[0].timestamp or 0.0):
-            run.append(queue.popleft())
+    def _until(self, queue: deque[Message], last: float) -> list[Message]:
+        """Take the first message, and those behind it that came no later than `last`."""
+        run = []
+        for message in islice(queue, RUN):
+            if run and (message.timestamp or 0.0) > last:
+                break
+            run.append(message)
+        for _ in run:
+            queue.popleft()
         return run
 
 

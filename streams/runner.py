@@ -164,19 +164,19 @@ class Runner:
     def _sort(self, consumer: Consumer, batch: list[KafkaMessage]) -> list[tuple[Holding, list[Message]]]:
         """Give each lane its messages, as they came."""
         places: dict[Place, list[Message]] = {}
+        before: Place | None = None
         for message in batch:
             error = message.error()
             if error is not None:
                 self._complain(error)
                 continue
-            topic, partition = message.topic(), message.partition()
+            place = message.topic(), message.partition()
+            if place != before:  # most come behind another of the same partition
+                before, topic = place, place[0]
+                add = places.setdefault(place, []).append
             millis = message.timestamp()[1]
             when = millis / 1e3 if millis >= 0 else None
-            made = Message(topic, message.offset(), message.key(), message.value(), when)
-            try:
-                places[topic, partition].append(made)
-            except KeyError:
-                places[topic, partition] = [made]
+            add(Message(topic, message.offset(), message.key(), message.value(), when))
         lanes: dict[tuple[str, int], list[Message]] = {}
         now = self.clock()
         for (topic, partition), messages in places.items():

@@ -6,6 +6,7 @@ same numbers to the last bit. `update` returns the loss of this one prediction, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, log, sqrt
 from typing import Any, ClassVar
 
@@ -27,6 +28,11 @@ class Scores:
     def update(self, y: Any, guess: Guess) -> float:
         """Judge one prediction by its label; return its loss."""
         raise NotImplementedError
+
+    def update_run(self, ys: Sequence[Any], guesses: Sequence[Guess]) -> list[float]:
+        """Judge a run of predictions, as `update` would one by one; return their losses."""
+        update = self.update
+        return [update(y, guess) for y, guess in zip(ys, guesses, strict=True)]
 
     def values(self) -> dict[str, float]:
         """Return the scores by name; none before the first label."""
@@ -61,19 +67,32 @@ class BinaryScores(Scores):
 
     def update(self, y: bool, guess: Guess) -> float:
         """Judge one answer; the loss is 0 or 1."""
-        said, p = guess
-        self.n += 1
-        if p is not None:
-            self.asked += 1
-            chance = p if y else 1.0 - p
-            self.logs -= log(chance if chance > _TINY else _TINY)
-        if said == y:
-            self.hits += 1
-            if y:
-                self.tp += 1
-            return 0.0
-        self.wrong += 1
-        return 1.0
+        return self.update_run((y,), (guess,))[0]
+
+    def update_run(self, ys: Sequence[bool], guesses: Sequence[Guess]) -> list[float]:
+        """Judge a run of answers; the losses are 0 or 1."""
+        losses = []
+        asked = tp = wrong = 0
+        logs = self.logs
+        for y, (said, p) in zip(ys, guesses, strict=True):
+            if p is not None:
+                asked += 1
+                chance = p if y else 1.0 - p
+                logs -= log(chance if chance > _TINY else _TINY)
+            if said == y:
+                losses.append(0.0)
+                if y:
+                    tp += 1
+            else:
+                wrong += 1
+                losses.append(1.0)
+        self.n += len(losses)
+        self.hits += len(losses) - wrong
+        self.asked += asked
+        self.tp += tp
+        self.wrong += wrong
+        self.logs = logs
+        return losses
 
     def values(self) -> dict[str, float]:
         """Return accuracy, f1 and (where probabilities were given) log_loss."""

@@ -158,19 +158,19 @@ class Slot:
         """Judge each prediction by its label (of this task's type), then learn, on the features predicted on."""
         started = self.clock()
         raised: list[Raised] = []
-        index, judge, watch = self.index, self.scores.update, self.watch.update
+        index, watch = self.index, self.watch.update
+        guesses = [lesson.entry.guesses[index] for lesson in run]
+        if None in guesses:
+            run = [lesson for lesson, guess in zip(run, guesses, strict=True) if guess is not None]
+            guesses = [guess for guess in guesses if guess is not None]
         # Scores and drift watch do not meet the model: judge the whole run, let the model learn up to each alarm.
-        pending: list[Lesson] = []
-        for lesson in run:
-            guess = lesson.entry.guesses[index]
-            if guess is None:
-                continue
-            if watch(judge(lesson.y, guess)):
-                self._learn(pending, raised)
-                pending = []
-                raised.append(self.alarm(lesson.place))
-            pending.append(lesson)
-        self._learn(pending, raised)
+        learnt, judged = 0, self.scores.n
+        for place, loss in enumerate(self.scores.update_run([lesson.y for lesson in run], guesses)):
+            if watch(loss):
+                self._learn(run[learnt:place], raised)
+                learnt = place
+                raised.append(self.alarm(run[place].place, judged + place + 1))
+        self._learn(run[learnt:], raised)
         self.learn_seconds += self.clock() - started
         return raised
 
@@ -215,8 +215,8 @@ class Slot:
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 
-    def alarm(self, place: int) -> Raised:
-        """Tell of a drift, and do what the policy says."""
+    def alarm(self, place: int, judged: int) -> Raised:
+        """Tell of a drift, after so many labels were judged, and do what the policy says."""
         self.drifts += 1
         before, after = self.watch.evidence
         if self.config.drift.policy == "reset":
@@ -224,7 +224,7 @@ class Slot:
                 self.take(self.make())
             else:
                 self.keyed.drop()
-        return place, self, (before, after, self.scores.n)
+        return place, self, (before, after, judged)
 
     def baselines(self) -> dict[str, Scores]:
         """Scores of baselines that are this model's own; most are the lane's."""
@@ -311,7 +311,7 @@ class ForecastSlot(Slot):
                 board = scores if voice == "model" else self._voices[voice]
                 board.judge(said.next, said.errors, said.leads)
             if "model" in judged and judged["model"].next is not None and self.watch.update(judged["model"].next):
-                raised.append(self.alarm(one.place))
+                raised.append(self.alarm(one.place, scores.n))
         self.predict_seconds += self.clock() - started
         self.predicted += len(run)
         return answers, raised

@@ -207,7 +207,7 @@ class Tenure:
             raise Stuck(f"{lane.name}: {gap}") from None
 
     def _handle(self, messages: list[Message]) -> None:
-        outs = self.lane.handle(messages)
+        outs = self.lane.handle_run(messages)
         self.since += len(messages)
         hit("handle.after")
         if self._published:

@@ -55,7 +55,12 @@ def test_the_first_leads_until_another_has_proven_to_be_better():
     assert len(leads) == 60  # one answer for each event
     assert [one for one in said if one["model"] == "maybe" and "champion_of" in one] == []
     [alarm] = alarms(desk)
-    assert (alarm["kind"], alarm["model"], alarm["detector"], alarm["action"]) == ("promotion", "yes", "best", "promoted")
+    assert (alarm["kind"], alarm["model"], alarm["detector"], alarm["action"]) == (
+        "promotion",
+        "yes",
+        "best",
+        "promoted",
+    )
     promoted_at = leads.index("yes")
     assert (alarm["before"], alarm["after"], alarm["count"]) == (1.0, 0.0, promoted_at)
     assert alarm["id"] == f"promotion/best/s.labels/0/{promoted_at - 1}"
