@@ -127,7 +127,8 @@ def verify(
     store = RedisStore(settings.redis.url, settings.redis.command_timeout_seconds)
     head, live = _newest(store, vault, settings.app, stream, partition, config)
     verdict = Verdict(live.name, head.serial, head.gen, dict(head.origin), dict(head.offsets))
-    verdict.joined = {one.name: dict(one.since) for one in (*live.slots, *live.contests.values()) if one.since}
+    verdict.joined = {slot.name: dict(slot.since) for slot in live.slots if slot.since}
+    verdict.joined |= {name: dict(contest.since) for name, contest in live.contests.items() if contest.since}
     options = options_of(settings)
     end = _check_reach(options, live, head)
     with ExitStack() as tapes:

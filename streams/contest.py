@@ -48,8 +48,9 @@ class Contest:
         losses = LOSSES[self.task.name]
         self.loss = config.loss or next(iter(losses))
         self._measure = losses[self.loss]
+        self.versions = {slot.name: slot.version for slot in slots if slot.name in config.models}
         self.form = {
-            "models": {slot.name: slot.version for slot in slots if slot.name in config.models},
+            "models": self.versions,
             "loss": self.loss,
             "run_length": config.run_length,
             "margin": config.margin,
@@ -132,7 +133,7 @@ class Contest:
             self.since = dict(offsets)
             models = state["form"]["models"] if state else {}
             led = state["champion"] if state else None
-            if led is not None and self.form["models"].get(led) == models.get(led):
+            if led is not None and self.versions.get(led) == models.get(led):
                 self.begin(led)
             return False
         self.begin(state["champion"])

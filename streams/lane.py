@@ -369,20 +369,22 @@ class Lane:
         self._due.append((place, -1, self._letter(why, message)))
 
     def _tell(self, raised: list[Raised], origins: dict[int, Origin]) -> None:
-        """Drifts, and failures of models, ride in the outbox too."""
+        """Drifts, promotions, news and failures of models ride in the outbox too."""
         heard: Counter[tuple[int, int]] = Counter()
         for place, slot, what in raised:
             topic, offset, at, key = origins[place]
-            if isinstance(what, Failure):
+            if isinstance(slot, Contest):
+                assert isinstance(what, Promotion)
+                out = letters.promotion(slot, self.stream, origins[place], self.partition, what)
+            elif isinstance(what, Failure):
                 self.counts["rejected/model"] += 1
                 out = letters.failed(what, slot.name, self.config, topic, self.partition, offset, key)
             elif isinstance(what, News):
                 again = heard[place, slot.index]
                 heard[place, slot.index] += 1
                 out = letters.life(slot, self.stream, origins[place], self.partition, what, again)
-            elif isinstance(what, Promotion):
-                out = letters.promotion(slot, self.stream, origins[place], self.partition, what)
             else:
+                assert not isinstance(what, Promotion)
                 out = letters.alarm(slot, self.stream, topic, self.partition, offset, at, key, what)
             self._due.append((place, slot.index, out))
 

@@ -103,8 +103,8 @@ def promotion(
         f"{what.before:.4g} over {what.count} labels; evidence {what.evidence:.4g}, wanted {what.wanted:.4g}"
     )
     said = Alarm(
-        id_, "promotion", stream, partition, what.new, at, contest.name, what.before, what.after, what.count, "promoted",
-        clip(text, MAX_TEXT),
+        id_, "promotion", stream, partition, what.new, at, contest.name, what.before, what.after, what.count,
+        "promoted", clip(text, MAX_TEXT),
     )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 

@@ -34,7 +34,7 @@ def brier(y: Any, guess: Guess) -> float:
     if isinstance(p, dict):
         truth = str(y)
         wrong = sum(share * share for name, share in p.items() if name != truth)
-        return min(1.0, 0.5 * (wrong + (1.0 - p.get(truth, 0.0)) ** 2))
+        return min(1.0, 0.5 * float(wrong + (1.0 - p.get(truth, 0.0)) ** 2))
     return error(y, guess)
 
 

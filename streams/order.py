@@ -119,7 +119,7 @@ class Order:
 
     def _until(self, queue: deque[Message], last: float) -> list[Message]:
         """Take the first message, and those behind it that came no later than `last`."""
-        run = []
+        run: list[Message] = []
         for message in islice(queue, RUN):
             if run and (message.timestamp or 0.0) > last:
                 break

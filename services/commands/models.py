@@ -23,6 +23,7 @@ from driftline.services.console import (
     say_json,
     settings_of,
 )
+from driftline.services.contest_rows import contest_rows, contests_table
 from driftline.services.score_rows import score_rows, scores_table
 from driftline.services.settings import Settings
 from driftline.streams.config import ModelConfig
@@ -130,6 +131,36 @@ def show_model(
         out.print(f"\nlane {partition}: {picture.draw()}", markup=False, highlight=False)
     for path in drawn:
         out.print(f"drawn: {path}", markup=False, highlight=False)
+
+
+@models.command("contests")
+def show_contests(config: Config = None, as_json: Json = False) -> None:
+    """Show who leads each contest of models, in each lane, and how near its challengers are to promotion.
+
+    For example:
+
+        driftline models contests
+        driftline models contests --json
+    """
+    with explained():
+        settings = connected(config, kafka=False, redis=True)
+        lanes = [
+            found.state
+            for stream, known in settings.streams.items()
+            if known.contests
+            for lane in checkpoints.lanes(settings, stream)
+            if (found := checkpoints.newest(settings, lane)) is not None and found.state is not None
+        ]
+    rows = [row for lane in lanes for row in contest_rows(lane)]
+    if as_json:
+        say_json({"contests": rows})
+        return
+    if not any(stream.contests for stream in settings.streams.values()):
+        out.print("no stream has a contest: [streams.NAME.contests.NAME] with models = [...] makes one", markup=False)
+    elif not rows:
+        out.print("no snapshot holds one yet")
+    else:
+        out.print(contests_table(rows))
 
 
 def _draw(pictures: list[tuple[int, Pictured]], png: Path, title: str) -> list[str]:

@@ -112,7 +112,10 @@ seconds = 0.5
 
 def _split(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split a command from what follows its name."""
-    two = arguments[0] in ("checkpoint", "dead-letters", "config") or arguments[:2] == ("models", "show")
+    two = arguments[0] in ("checkpoint", "dead-letters", "config") or arguments[:2] in (
+        ("models", "show"),
+        ("models", "contests"),
+    )
     words = 2 if two else 1
     return arguments[:words], arguments[words:]
 

@@ -24,7 +24,7 @@ from driftline.services.settings import (
     snapshot_key,
 )
 from driftline.services.settings_errors import ConfigError
-from driftline.streams.config import Drift, ModelConfig, Rhythm, StreamConfig, Waiting
+from driftline.streams.config import ContestConfig, Drift, ModelConfig, Rhythm, StreamConfig, Waiting
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 KEY = "correct horse battery staple"
@@ -187,7 +187,12 @@ def test_the_shipped_file_is_sound() -> None:
 
 def test_what_the_shipped_file_shows_as_a_default_is_the_default() -> None:
     shown = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", DEFAULT.read_text())
-    left = {("kafka", "instance"), ("secrets", "snapshot_key_file"), ("streams", "traffic", "labels")}
+    left = {
+        ("kafka", "instance"),
+        ("secrets", "snapshot_key_file"),
+        ("streams", "traffic", "labels"),
+        ("streams", "sensors", "contests", "anomalous", "loss"),
+    }
     uncommented = tomllib.loads(shown)
     for *tables, last in left:  # examples of values whose default is none
         inner = uncommented
@@ -201,7 +206,7 @@ def test_what_the_shipped_file_shows_as_a_default_is_the_default() -> None:
 def test_the_shipped_file_names_every_field() -> None:
     text = DEFAULT.read_text()
     sections = (Kafka, Redis, Secrets, Web, Recovery)
-    for part in (Settings, *sections, StreamConfig, Waiting, Rhythm, ModelConfig, Drift):
+    for part in (Settings, *sections, StreamConfig, Waiting, Rhythm, ModelConfig, ContestConfig, Drift):
         for name, field in part.model_fields.items():
             assert re.search(rf"\b{field.alias or name}\b", text), name
 

@@ -166,8 +166,13 @@ def test_a_champion_that_was_taken_out_or_changed_leaves_the_lead_to_the_first()
 
 
 def test_contests_of_other_tasks_hear_their_own_labels():
-    models = {"no": fixed(0.0), "yes": fixed(1.0), "line": {"class": "river.linear_model:LinearRegression"},
-              "mean": {"class": "river.dummy:StatisticRegressor", "parameters": {"statistic": {"class": "river.stats:Mean"}}}}  # fmt: skip
+    mean = {"class": "river.stats:Mean"}
+    models = {
+        "no": fixed(0.0),
+        "yes": fixed(1.0),
+        "line": {"class": "river.linear_model:LinearRegression"},
+        "mean": {"class": "river.dummy:StatisticRegressor", "parameters": {"statistic": mean}},
+    }
     desk = lane(models, contests={"a": {"models": ["no", "yes"]}, "b": {"models": ["line", "mean"], "loss": "squared"}})
     teach(desk, 5)
     teach(desk, 7, y=3.5, start=5)
