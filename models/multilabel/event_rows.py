@@ -24,7 +24,12 @@ class Rows(NamedTuple):
     @property
     def widest(self) -> int:
         """The most non-zeros of one event."""
-        return int(np.diff(self.start).max(initial=0))
+        return len(self.column) if len(self.start) == 2 else int(np.diff(self.start).max(initial=0))
+
+    @property
+    def width(self) -> int:
+        """One more than the highest column."""
+        return 1 + (max(self.column.tolist(), default=-1) if len(self.start) == 2 else int(self.column.max(initial=-1)))
 
 
 class Columns:
@@ -40,7 +45,8 @@ class Columns:
     def __init__(self, most: int):
         self.most = most
         self.names: list[Any] = []
-        self._column: dict[Any, int] = {}
+        self.column_of: dict[Any, int] = {}
+        """The columns of those that have one of their own."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,27 +58,27 @@ class Columns:
 
     def knows(self, name: Any) -> bool:
         """Whether a name has a column of its own."""
-        return name in self._column
+        return name in self.column_of
 
     def find(self, name: Any) -> int:
         """Return the column of a name, -1 where it has none."""
-        column = self._column.get(name, -1)
+        column = self.column_of.get(name, -1)
         return self._shared(name) if column < 0 and self.full else column
 
     def add(self, name: Any) -> int:
         """Return the column of a name, which it gets now if it has none."""
-        column = self._column.get(name)
+        column = self.column_of.get(name)
         if column is not None:
             return column
         if self.full:
             return self._shared(name)
-        self._column[name] = len(self.names)
+        self.column_of[name] = len(self.names)
         self.names.append(name)
         return len(self.names) - 1
 
     def meet(self, names: Iterable[Any]) -> None:
         """Give columns to those names that have none, in an order that does not depend on theirs."""
-        new = [name for name in names if name not in self._column]
+        new = [name for name in names if name not in self.column_of]
         for name in sorted(new, key=_sorted_by) if len(new) > 1 else new:
             self.add(name)
 
@@ -84,14 +90,14 @@ class Columns:
         """Make sure that the first `width` columns exist, named by their numbers where they are new."""
         for column in range(len(self.names), min(width, self.most)):
             name: Any = column
-            while name in self._column:
+            while name in self.column_of:
                 name = f"column {name}"
             self.add(name)
 
     def restore(self, names: Sequence[Any]) -> None:
         """Take these names, in order."""
         self.names = list(names)
-        self._column = {name: column for column, name in enumerate(self.names)}
+        self.column_of = {name: column for column, name in enumerate(self.names)}
 
     def _shared(self, name: Any) -> int:
         return crc32(repr(name).encode("utf-8", "surrogatepass")) % self.most
@@ -112,20 +118,45 @@ def of_events(xs: Sequence[Features], columns: Columns, add: bool) -> Rows:
     index: list[int] = []
     value: list[float] = []
     for x in xs:
-        numbers = _numbers(x)
-        if add:
-            columns.meet(numbers)
-        here: dict[int, float] = {}
-        for name, number in numbers.items():
-            column = columns.find(name)
-            if column >= 0:
-                here[column] = here.get(column, 0.0) + number
+        here = _known(x, columns)
+        if here is None:
+            here = _meet(x, columns, add)
         # In the order of columns: sums of rounded numbers must not depend on the order of a dictionary.
-        index += sorted(column for column, number in here.items() if abs(number) >= SMALLEST)
-        value += [here[column] for column in index[start[-1] :]]
+        order = sorted(here)
+        index += order
+        value += [here[column] for column in order]
         start.append(len(index))
-    clipped = np.clip(np.array(value, dtype=np.float64), -LARGEST, LARGEST).astype(np.float32)
-    return Rows(np.array(start, dtype=np.int64), np.array(index, dtype=np.int32), clipped)
+    return Rows(np.array(start, np.int64), np.array(index, np.int32), np.array(value, np.float32))
+
+
+def _known(x: Features, columns: Columns) -> dict[int, float] | None:
+    """Return the event's numbers by column, where there is nothing in it that needs a closer look: the usual case."""
+    column_of, least, most = columns.column_of, SMALLEST, LARGEST
+    here = {}
+    for name, number in x.items():
+        if number.__class__ is not float:
+            return None
+        if least <= number <= most or -most <= number <= -least:
+            column = column_of.get(name)
+            if column is None:
+                return None
+            here[column] = number
+        elif number != 0.0:
+            return None
+    return here
+
+
+def _meet(x: Features, columns: Columns, add: bool) -> dict[int, float]:
+    """Return the event's numbers by column, whatever is in it."""
+    numbers = _numbers(x)
+    if add:
+        columns.meet(numbers)
+    here: dict[int, float] = {}
+    for name, number in numbers.items():
+        column = columns.find(name)
+        if column >= 0:
+            here[column] = here.get(column, 0.0) + number
+    return {column: min(max(number, -LARGEST), LARGEST) for column, number in here.items() if abs(number) >= SMALLEST}
 
 
 def _numbers(x: Features) -> dict[Any, float]:
@@ -207,14 +238,14 @@ def of_labels(ys: Sequence[Mapping[Any, Any]], columns: Columns) -> Array:
     >>> of_labels([{"a": True}, {"b": True, "a": False}], Columns(4)).tolist()
     [[1, 0], [0, 1]]
     """
-    new = {name for y in ys for name in y if not columns.knows(name)}
-    if len(columns) + len(new) > columns.most:
-        raise ValueError(f"more than max_labels = {columns.most} labels: set it higher")
-    for y in ys:
-        columns.meet(y)
-    places = [[(columns.find(name), on) for name, on in y.items()] for y in ys]
+    column_of = columns.column_of
+    if not all(name in column_of for y in ys for name in y):
+        new = {name for y in ys for name in y if name not in column_of}
+        if len(columns) + len(new) > columns.most:
+            raise ValueError(f"more than max_labels = {columns.most} labels: set it higher")
+        for y in ys:
+            columns.meet(y)
     truths = np.zeros((len(ys), len(columns)), dtype=np.uint8)
-    for row, pairs in enumerate(places):
-        for column, on in pairs:
-            truths[row, column] = bool(on)
+    for truth, y in zip(truths, ys, strict=True):
+        truth[[column_of[name] for name, on in y.items() if on]] = 1
     return truths

@@ -1,6 +1,7 @@
 """iHOMER: an online hierarchy of multi-label learners whose parts share all that they can share."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from river import base
 
 from driftline.models import adwin_bank, arrays
 from driftline.models.base import Array, Branch, Features, News, Plain, array, scalar
+from driftline.models.held import Held
 from driftline.models.multilabel import event_rows, ihomer_step, succession
 from driftline.models.multilabel.colabels import LabelHierarchy
 from driftline.models.multilabel.event_rows import Columns, Rows
@@ -17,6 +19,8 @@ from driftline.models.parameters import at_least
 _SIZES = {"features": 16, "labels": 8, "clusters": 4, "dense": 16, "sparse": 16}
 """Room at first; doubled as needed."""
 _MOST = 1 << 24
+_PASSING = ("_scratch", "_held", "_held_parts", "_news")
+"""What is made anew and no part of a copy."""
 _NAMED = 8
 """Labels that are named in a text."""
 
@@ -86,14 +90,17 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
         self._bank = adwin_bank.make(1 + self._sizes["clusters"])
         self._losses = np.zeros((1 + self._sizes["clusters"], 2))
         self._scratch = ihomer_step.scratch(self._state)
+        self._held: Held | None = None
+        self._held_parts: tuple[Any, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_scratch", "_news")}
+        return {name: value for name, value in self.__dict__.items() if name not in _PASSING}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._news = []
         self._scratch = ihomer_step.scratch(self._state)
+        self._held = None
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
@@ -139,19 +146,16 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
         """
         if len(xs) != len(ys):
             raise ValueError(f"{len(xs)} events and {len(ys)} sets of labels")
-        new = {name for y in ys for name in y if not self._labels.knows(name)}
-        if len(self._labels) + len(new) > self.max_labels:
-            raise ValueError(f"more than max_labels = {self.max_labels} labels: set it higher")
-        first = 0
-        while first < len(xs):  # up to the next event that names a new label
-            last = first + 1
-            truths = event_rows.of_labels(ys[first:last], self._labels)
-            while last < len(xs) and all(self._labels.knows(name) for name in ys[last]):
-                last += 1
-            if last > first + 1:
+        known = self._labels.column_of
+        newly = [row for row, y in enumerate(ys) if not all(name in known for name in y)]
+        if newly:
+            new = {name for row in newly for name in ys[row] if name not in known}
+            if len(self._labels) + len(new) > self.max_labels:
+                raise ValueError(f"more than max_labels = {self.max_labels} labels: set it higher")
+        for first, last in pairwise([0, *(row for row in newly if row), len(xs)]):  # a run begins with what is new
+            if first < last:
                 truths = event_rows.of_labels(ys[first:last], self._labels)
-            self._learn(event_rows.of_events(xs[first:last], self._features, add=True), truths)
-            first = last
+                self._learn(event_rows.of_events(xs[first:last], self._features, add=True), truths)
 
     # -- arrays ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +190,7 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
         rows = event_rows.of_arrays(x, self._features)
         if len(rows.start) - 1 != len(y):
             raise ValueError(f"X has {len(rows.start) - 1} rows and Y has {len(y)}")
-        self._features.widen(int(rows.column.max(initial=-1)) + 1)
+        self._features.widen(rows.width)
         self._labels.widen(y.shape[1])
         truths = np.zeros((len(y), len(self._labels)), dtype=np.uint8)
         truths[:, : y.shape[1]] = y
@@ -197,26 +201,30 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
 
     def _probabilities(self, rows: Rows) -> Array:
         labels = len(self._labels)
-        if len(rows.column) and rows.column.max() >= self._sizes["features"]:
+        if rows.width > self._sizes["features"]:
             rows = _narrow(rows, self._sizes["features"])
         out = np.zeros((len(rows.start) - 1, labels), dtype=np.float32)
         if labels:
-            ihomer_step.predict(self._state, self._scratch, rows.start, rows.column, rows.value, labels, out)
+            ihomer_step.predict(self._hold(), *rows, labels, out)
         return out
+
+    def _hold(self) -> Held:
+        """Hold all arrays for compiled code; again where any of them was replaced."""
+        parts = (self._state, self._scratch, self.hierarchy.counts, self._bank, self._losses)
+        if self._held is None or any(new is not old for new, old in zip(parts, self._held_parts, strict=True)):
+            self._held, self._held_parts = Held(parts), parts
+        return self._held
 
     def _learn(self, rows: Rows, truths: Array) -> tuple[Array, Array]:
         """Answer and learn; return probabilities and the threshold for each event."""
         n, labels = truths.shape
         out, cut = np.zeros((n, labels), dtype=np.float32), np.full(n, 0.5)
-        self._grow(features=int(rows.column.max(initial=-1)) + 1, sparse=rows.widest, labels=labels)
+        self._grow(features=rows.width, sparse=rows.widest, labels=labels)
         self._meet(labels)
         self._news = []
         every, done = self.hierarchy.check_every if self.partition else 0, 0
         while done < n:
-            done, why = ihomer_step.run(
-                self._state, self._scratch, self.hierarchy.counts, self._bank, self._losses, every, *rows, truths,
-                done, labels, out, cut,
-            )  # fmt: skip
+            done, why = ihomer_step.run(self._hold(), every, *rows, truths, done, labels, out, cut)
             if why & ihomer_step.FULL:
                 self._grow(dense=2 * self._sizes["dense"])
             if why & ihomer_step.DRIFT:
@@ -231,9 +239,9 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
 
     def _grow(self, **wanted: int) -> None:
         """Make room, in powers of two."""
-        sizes = {name: max(have, _room(wanted.get(name, 0))) for name, have in self._sizes.items()}
-        if sizes == self._sizes:
+        if all(size <= self._sizes[name] for name, size in wanted.items()):
             return
+        sizes = {name: max(have, _room(wanted.get(name, 0))) for name, have in self._sizes.items()}
         state, bank, losses = self._state, self._bank, self._losses
         self._sizes = sizes
         self._make()

@@ -324,10 +324,11 @@ def doubt(s, c, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def predict(s, w, indptr, indices, data, labels, out):  # type: ignore[no-untyped-def]
-    """Write each event's probabilities to `out` (n, L)."""
-    for i in range(len(indptr) - 1):
-        consider(s, w, indices[indptr[i] : indptr[i + 1]], data[indptr[i] : indptr[i + 1]], labels)
+def predict(held, start, index, value, labels, out):  # type: ignore[no-untyped-def]
+    """Write each event's probabilities to `out` (n, L); `held` and the rest are as for `run`."""
+    s, w, _, _, _ = held.value
+    for i in range(len(start) - 1):
+        consider(s, w, index[start[i] : start[i + 1]], value[start[i] : start[i + 1]], labels)
         for k in range(labels):
             out[i, k] = w.p[k]
 
@@ -372,18 +373,16 @@ def _watch(s, w, bank, since, truth, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def run(s, w, pairs, bank, since, every, start, index, value, truths, first, labels, out, cut):  # type: ignore[no-untyped-def]
+def run(held, every, start, index, value, truths, first, labels, out, cut):  # type: ignore[no-untyped-def]
     """Answer and learn events from `first` on, until all are done or something is to be done about the last of them.
 
     Parameters
     ----------
-    s, w
-        State and scratch.
-    pairs, every
-        The counts of pairs of labels, and the events between two checks of the hierarchy (0: never).
-    bank, since
-        Drift detectors of the whole and of each cluster; (1 + C, 2) sum and count of each one's losses since its last
-        drift.
+    held
+        State; scratch; the counts of pairs of labels; drift detectors of the whole and of each cluster; (1 + C, 2) sum
+        and count of each one's losses since its last drift.
+    every
+        The events between two checks of the hierarchy (0: never).
     start, index, value, truths
         Events as compressed rows, and their labels (n, L).
     first, labels
@@ -396,6 +395,7 @@ def run(s, w, pairs, bank, since, every, start, index, value, truths, first, lab
     The next event, and what is to be done: a sum of `CHECK`, `DRIFT` and `FULL`.
 
     """
+    s, w, pairs, bank, since = held.value
     for i in range(first, len(start) - 1):
         column, number = index[start[i] : start[i + 1]], value[start[i] : start[i + 1]]
         truth = truths[i]
