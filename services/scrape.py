@@ -28,17 +28,17 @@ class Scrape:
             for sample in family.samples:
                 self._samples[sample.name].append((sample.labels, sample.value))
 
-    def samples(self, name: str, **wanted: str) -> Iterator[tuple[Labels, float]]:
+    def samples(self, name: str, /, **wanted: str) -> Iterator[tuple[Labels, float]]:
         """The samples of a metric whose labels have the given values."""
         for labels, value in self._samples.get(name, ()):
             if all(labels.get(label) == said for label, said in wanted.items()):
                 yield labels, value
 
-    def total(self, name: str, **wanted: str) -> float:
+    def total(self, name: str, /, **wanted: str) -> float:
         """The sum of those samples."""
         return sum(value for _, value in self.samples(name, **wanted))
 
-    def mean(self, name: str, **wanted: str) -> float | None:
+    def mean(self, name: str, /, **wanted: str) -> float | None:
         """The mean of those samples (a score over the lanes of a stream), or None where there is none."""
         values = [value for _, value in self.samples(name, **wanted)]
         return sum(values) / len(values) if values else None

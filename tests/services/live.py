@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 from typer.testing import CliRunner, Result
 
 from driftline.services import checkpoints
@@ -16,8 +18,9 @@ from driftline.services.cli import app
 from driftline.services.reader import Reader
 from driftline.services.servers import Broker
 from driftline.services.settings import Settings, load
-from driftline.services.topics import end_offsets
+from driftline.services.topics import end_offsets, partition_counts
 from driftline.services.up import Stack
+from driftline.streams.config import ALARM_TOPIC
 
 KEY = "a key for tests, and for nothing else"
 NUMBERS = itertools.count()
@@ -108,6 +111,30 @@ seconds = 0.5
         """All predictions that count."""
         with Reader(self.settings.kafka.brokers, f"{self.name}.predictions") as reader:
             return list(reader)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """What was told of this stream, each id once; a second value for one is an error.
+
+        Read to the end that the broker gives with the messages: the light one's answer to a question for it is wrong.
+        """
+        brokers = self.settings.kafka.brokers
+        behind = set(range(partition_counts(brokers)[ALARM_TOPIC]))
+        consumer = Consumer({"bootstrap.servers": brokers, "group.id": "alarms", "enable.partition.eof": True})
+        consumer.assign([TopicPartition(ALARM_TOPIC, n, 0) for n in behind])
+        found: dict[str, bytes] = {}
+        while behind:
+            message = consumer.poll(30.0)
+            assert message is not None, f"{ALARM_TOPIC} cannot be read to its end"
+            if message.error() is not None:
+                assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+                behind.discard(message.partition())
+                continue
+            value = message.value()
+            id_ = msgspec.json.decode(value)["id"]
+            if self.name in id_:
+                assert found.setdefault(id_, value) == value
+        consumer.close()
+        return [msgspec.json.decode(value) for value in found.values()]
 
 
 def _split(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

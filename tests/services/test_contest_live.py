@@ -3,17 +3,13 @@
 import json
 from collections import defaultdict
 
-import msgspec
 import pytest
 from live import LOGISTIC, TREE, Bench, eventually
 
 from driftline.services.publisher import publish
 from driftline.services.scrape import scrape
 from driftline.services.sources import Synthetic
-from driftline.services.topics import partition_counts
 from driftline.services.verify import verify
-from driftline.streams.config import ALARM_TOPIC
-from driftline.streams.kafka_log import KafkaLog
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -30,20 +26,6 @@ def send(bench, start, seed):
     source = Synthetic("s", count=600, delay_seconds=2.0, start=start, seed=seed, keys=8)
     publish(source, bench.settings.kafka.brokers, bench.settings.streams)
     eventually(bench.handled, "all messages handled")
-
-
-def promotions(bench):
-    """The alarms of promotions of this stream, by id."""
-    brokers = bench.settings.kafka.brokers
-    log, found = KafkaLog({"bootstrap.servers": brokers}, idempotence=False), defaultdict(set)
-    for partition in range(partition_counts(brokers)[ALARM_TOPIC]):
-        for _, value in log.read(ALARM_TOPIC, partition, *log.bounds(ALARM_TOPIC, partition)):
-            alarm = msgspec.json.decode(value)
-            if alarm["kind"] == "promotion" and bench.name in alarm["id"]:
-                found[alarm["id"]].add(value)
-    log.close()
-    assert all(len(values) == 1 for values in found.values())
-    return [msgspec.json.decode(*values) for values in found.values()]
 
 
 def test_the_better_model_is_promoted_and_stays_so_through_a_kill(bench):
@@ -70,7 +52,7 @@ def test_the_better_model_is_promoted_and_stays_so_through_a_kill(bench):
     for models in leads.values():
         assert models == sorted(models)  # prior first, then tree: one change in each lane
         assert set(models) == {"prior", "tree"}
-    told = promotions(bench)
+    told = [one for one in bench.alarms() if one["kind"] == "promotion"]
     assert [(one["model"], one["detector"], one["after"] < one["before"]) for one in told] == [
         ("tree", "best", True)
     ] * 2
