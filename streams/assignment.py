@@ -192,3 +192,4 @@ class Assignment:
             if holding.tenure is not None:
                 holding.tenure.close()
         self.holdings.clear()
+        self.complete = False

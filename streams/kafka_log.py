@@ -112,6 +112,7 @@ class KafkaLog:
             raise Broken(f"Kafka takes no more messages: {error}") from error
         self._check()
         if left:
+            self.failed = f"any topic: {left} messages wait for an answer since {WAIT_SECONDS:g} s"
             raise Broken(f"Kafka has not taken {left} messages within {WAIT_SECONDS:g} s")
 
     def renew(self) -> None:

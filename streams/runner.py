@@ -15,10 +15,11 @@ from confluent_kafka import Message as KafkaMessage
 
 from driftline.streams.assignment import Assignment
 from driftline.streams.config import StreamConfig
+from driftline.streams.contact import Contact
 from driftline.streams.holding import Holding, Options
 from driftline.streams.kafka_log import KafkaLog
 from driftline.streams.lane import Message
-from driftline.streams.membership import check_topics, consumer_options
+from driftline.streams.membership import check_topics
 from driftline.streams.store import Store
 from driftline.streams.tenure import Recovery, Stuck
 from driftline.streams.vault import Vault
@@ -75,33 +76,35 @@ class Runner:
         self.checkpoint_wanted = threading.Event()
         """Set from elsewhere: all lanes are checkpointed at the next turn."""
         self.turns = 0
-        self.kafka_trouble: str | None = None
+        self.contact = Contact(options, clock)
         self.log = KafkaLog({"bootstrap.servers": options.brokers, **options.client}, options.idempotence)
         self.assignment = Assignment(self.streams, store, vault, self.log, recovery, app, clock)
         self.holdings = self.assignment.holdings
-        self._ask_at = 0.0
         self._consumer: Consumer | None = None
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Poll, handle, checkpoint, until told to stop. Raises what cannot be healed by trying again."""
-        consumer = self._consumer = Consumer(consumer_options(self.options, self._kafka_said))
         try:
-            self._join(consumer)
+            while not (self.stopping.is_set() or self._join(10.0)):
+                self.stopping.wait(1.0)
             while not self.stopping.is_set():
-                self.turn(consumer)
-            self._leave(consumer)
+                assert self._consumer is not None
+                if self.contact.lost(self._consumer) and not self._join(1.0):
+                    self.contact.wait()
+                self.turn(self._consumer)
+            if self._consumer is not None:
+                self._leave(self._consumer)
         finally:
             self.assignment.close()  # first: closing the consumer revokes what is left
-            consumer.close()
+            if self._consumer is not None:
+                self._consumer.close()
             self.log.close()
 
     def turn(self, consumer: Consumer) -> None:
         """One turn of the loop."""
         self.turns += 1
-        if self.kafka_trouble:
-            self._ask_again(consumer)
         self.assignment.acquire_wanting(consumer)
         batch = self._poll(consumer)
         for holding, messages in self._sort(consumer, batch):
@@ -109,46 +112,31 @@ class Runner:
         self._listen(consumer)
         self._checkpoint_due(consumer)
 
-    def _kafka_said(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self.kafka_trouble = error.str()
+    def _join(self, timeout_seconds: float) -> bool:
+        """Join the group with a new consumer, in the place of one that is lost; False where Kafka does not answer it.
 
-    def _ask_again(self, consumer: Consumer) -> None:
-        """Once Kafka was in trouble, ask each second until it answers: an idle lane would not notice otherwise."""
-        if self.clock() < self._ask_at:
-            return
-        self._ask_at = self.clock() + 1.0
-        try:
-            consumer.list_topics(timeout=0.5)
-        except KafkaException as error:
-            self.kafka_trouble = str(error)
-        else:
-            self.kafka_trouble = None
-
-    def _join(self, consumer: Consumer) -> None:
-        lanes, counts = self.assignment, self._partitions(consumer)
-        if self.options.assignment == "all":
-            places = [TopicPartition(topic, n) for topic in lanes.of_topic for n in range(counts.get(topic, 0))]
-            lanes.assigned(consumer, places)
-            return
-        consumer.subscribe(
-            list(lanes.of_topic), on_assign=lanes.assigned, on_revoke=lanes.revoked, on_lost=lanes.taken_away
-        )
-
-    def _partitions(self, consumer: Consumer) -> dict[str, int]:
-        """Check that the topics of each stream can meet, lane by lane. Raises `Stuck`."""
-        counts: dict[str, int] = {}
-        while not counts:
-            try:
-                found = consumer.list_topics(timeout=10).topics
-                counts = {name: len(topic.partitions) for name, topic in found.items()}
-            except KafkaException as error:
-                self.kafka_trouble = str(error)
-                if self.stopping.wait(1.0):
-                    return {}
-        self.kafka_trouble = None
+        Raises `Stuck` where the topics of a stream cannot meet, lane by lane.
+        """
+        begun = self.contact.begin(timeout_seconds)
+        if begun is None:
+            return False
+        if self._consumer is not None:
+            log.warning("Kafka answers, but not the consumer that we had: joining anew")
+            self.assignment.close()
+        consumer, counts = begun
+        # A lost one is not closed: it cannot leave the group, whose patience is over, and while it has commits on their
+        # way it would try for minutes. Without a name it is destroyed at once, and calls nothing back.
+        self._consumer = consumer
         check_topics(self.streams, counts)
-        return counts
+        lanes = self.assignment
+        if self.options.assignment == "all":
+            places = [TopicPartition(topic, n) for topic in lanes.of_topic for n in range(counts[topic])]
+            lanes.assigned(consumer, places)
+        else:
+            consumer.subscribe(
+                list(lanes.of_topic), on_assign=lanes.assigned, on_revoke=lanes.revoked, on_lost=lanes.taken_away
+            )
+        return True
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -159,6 +147,7 @@ class Runner:
         if first is None:
             return []
         rest: list[KafkaMessage] = consumer.consume(BATCH, 0)
+        self.contact.heard()
         return [first, *rest]
 
     def _sort(self, consumer: Consumer, batch: list[KafkaMessage]) -> list[tuple[Holding, list[Message]]]:
@@ -208,7 +197,7 @@ class Runner:
             raise Stuck(f"Kafka no longer has what comes next: {error.str()}")
         if error.fatal():
             raise KafkaException(error)
-        self.kafka_trouble = error.str()
+        self.contact.trouble = error.str()
 
     def _offer(self, holding: Holding, messages: list[Message]) -> None:
         assert holding.tenure is not None
@@ -283,8 +272,8 @@ class Runner:
     def troubles(self) -> dict[str, str]:
         """Why this process is not ready, by what is missing; empty when all is well."""
         said = {}
-        if self.kafka_trouble:
-            said["broker"] = self.kafka_trouble
+        if self.contact.trouble:
+            said["broker"] = self.contact.trouble
         if not self.assignment.complete:
             said["lanes"] = "no partitions assigned yet"
         for (stream, partition), holding in list(self.holdings.items()):

@@ -46,6 +46,16 @@ def test_a_producer_that_is_spent_has_failed_so_that_it_is_renewed(log, write):
     assert log.failed is None
 
 
+def test_a_producer_that_got_no_answer_has_failed_so_that_it_is_renewed(log):
+    log.send([OUT])
+    with pytest.raises(Broken, match="has not taken 1 messages"):
+        log.flush()
+    assert log.failed
+    log.renew()
+    log.flush()  # nothing is left of what it had queued
+    assert log.failed is None
+
+
 @pytest.mark.parametrize("produces", [True, False])
 def test_one_for_fences_that_is_spent_is_replaced(log, produces):
     log._fences = Spent(produces)

@@ -1,6 +1,6 @@
-"""What the runner says of itself."""
+"""How the runner changes its consumer."""
 
-from confluent_kafka import KafkaError, KafkaException
+from clients import Client
 from world import CONFIG, VAULT
 
 from driftline.streams.holding import Options
@@ -8,26 +8,20 @@ from driftline.streams.memory_store import MemoryStore
 from driftline.streams.runner import Runner
 
 
-class Broker:
-    """As much of a consumer as tells whether the broker answers."""
-
-    up = False
-
-    def list_topics(self, timeout: float) -> None:
-        if not self.up:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-
-
-def test_a_broker_that_is_back_is_no_trouble_any_more():
-    now = [100.0]
-    runner = Runner({"s": CONFIG}, Options("127.0.0.1:1"), MemoryStore(), VAULT, clock=lambda: now[0])
-    runner._kafka_said(KafkaError(KafkaError._ALL_BROKERS_DOWN))
-    broker = Broker()
-    runner._ask_again(broker)
+def test_a_lost_consumer_is_replaced_only_by_one_that_is_answered_and_its_lanes_are_dropped(monkeypatch):
+    made = [first := Client(), vain := Client(up=False), heir := Client()]
+    monkeypatch.setattr("driftline.streams.contact.Consumer", lambda options: made.pop(0))
+    runner = Runner({"s": CONFIG}, Options("127.0.0.1:1"), MemoryStore(), VAULT)
+    dropped = []
+    monkeypatch.setattr(runner.assignment, "close", lambda: dropped.append((first.closed, heir.subscribed)))
+    assert runner._join(0.1)
+    assert first.subscribed
+    assert not runner._join(0.1)
+    assert vain.closed
+    assert dropped == []
     assert "broker" in runner.troubles()
-    broker.up = True
-    runner._ask_again(broker)
-    assert "broker" in runner.troubles(), "asked once a second, not at each turn"
-    now[0] += 1.5
-    runner._ask_again(broker)
+    assert runner._join(0.1)
+    assert dropped == [(False, False)], "before another can be given them"
+    assert heir.subscribed
+    assert runner._consumer is heir
     assert "broker" not in runner.troubles()
