@@ -129,7 +129,7 @@ def main(
     ] = 100_000,
     faust_events: Annotated[int, typer.Option(min=1_000, help="The most events for Faust, which is slow.")] = 20_000,
     quix_events: Annotated[int, typer.Option(min=1_000, help="The most events for Quix Streams.")] = 60_000,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds; medians are reported.")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; the least disturbed and the median are reported.")] = 3,
     only: Annotated[list[Contestant] | None, typer.Option(help="Contestants; all if not given.")] = None,
     model: Annotated[list[Model] | None, typer.Option(help="Models; both if not given.")] = None,
     partitions: Annotated[int, typer.Option(min=1, max=64)] = 2,
