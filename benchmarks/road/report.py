@@ -1,4 +1,4 @@
-"""The least disturbed of the rounds, medians beside it, and ratios, as a table on the terminal, as Markdown for the docs, as CSV and JSON."""
+"""The least disturbed of the rounds with the median beside it, and ratios: for the terminal, docs, CSV and JSON."""
 
 import csv
 import json
@@ -23,8 +23,9 @@ events/s as a multiple of these."""
 _LEGEND = (
     "An event is an event, its label and its prediction. *CPU µs* is the user and system time of the whole process in "
     "the least disturbed round (on shared cores, what others take is counted as ours, and only adds), *median* that of "
-    "all rounds; *× minimal* is the least beside the minimal hand-written loop on confluent-kafka; *Driftline ×* is how many times the "
-    "events/s Driftline handles. Quix Streams reads no labels and joins nothing: it is handed the truth."
+    "all rounds; *× minimal* is the least beside that of the minimal hand-written loop on confluent-kafka; "
+    "*Driftline ×* is how many times the events/s Driftline handles. Quix Streams reads no labels and joins nothing: it "
+    "is handed the truth."
 )
 
 
