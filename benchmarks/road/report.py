@@ -24,8 +24,8 @@ _LEGEND = (
     "An event is an event, its label and its prediction. *CPU µs* is the user and system time of the whole process in "
     "the least disturbed round (on shared cores, what others take is counted as ours, and only adds), *median* that of "
     "all rounds; *× minimal* is the least beside that of the minimal hand-written loop on confluent-kafka; "
-    "*Driftline ×* is how many times the events/s Driftline handles. Quix Streams reads no labels and joins nothing: it "
-    "is handed the truth."
+    "*Driftline ×* is how many times the events/s Driftline handles. Quix Streams reads no labels and joins nothing: "
+    "it is handed the truth."
 )
 
 
