@@ -24,7 +24,7 @@ class Evidence:
     >>> for _ in range(40):
     ...     value = evidence.update(0.5, 0.75, 0.25)
     >>> round(value), evidence.window()
-    (1149, (0.75, 0.25, 40))
+    (1093, (0.75, 0.25, 40))
     """
 
     fields = ("wealth", "counts", "old", "new")

@@ -96,8 +96,8 @@ class Measure:
     def compare(self, y: Any, old: Guess | None, new: Guess | None) -> tuple[float, float, float]:
         """Return how much better `new` is, from -1 to 1, and both losses; no answer is the worst of all.
 
-        >>> Measure(absolute, bounded=False).compare(10.0, (16.0, None), (12.0, None))
-        (0.5, 6.0, 2.0)
+        >>> Measure(absolute, bounded=False).compare(10.0, (14.0, None), (11.0, None))
+        (0.6, 4.0, 1.0)
         >>> Measure(error).compare(True, (True, None), None)
         (-1.0, 0.0, 1.0)
         """
