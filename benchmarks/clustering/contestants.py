@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from driftline.models.base import Array
-from driftline.models.clustering import macros, micro, ppp
+from driftline.models.clustering import macros, micro, ppp, shared_density
 
 EVERY = 4
 """Micro-batches between two global passes, and refits of mixtures. Up to the first there is one at each."""
@@ -34,9 +34,9 @@ class Contestant(Protocol):
 class MicroPpp:
     """Micro-clusters, and a global pass of PPP at times; between them new micro-clusters belong to the nearest one."""
 
-    def __init__(self, d: int, half_life: float = 2_000.0, **parameters: Any):
+    def __init__(self, d: int, half_life: float = 2_000.0, join: bool = False):
         self.micro = micro.make(d, half_life=half_life)
-        self.parameters = parameters
+        self.join = join
         self.macros: macros.Macros | None = None
         self.batches, self.fresh = 0, 0
 
@@ -64,7 +64,8 @@ class MicroPpp:
 
     def partition(self, found: micro.Moments) -> Array:
         """Return the cluster of each micro-cluster."""
-        return ppp.partition(*found, **self.parameters).labels
+        labels = ppp.partition(*found).labels
+        return shared_density.join(labels, *found, micro.shared(self.micro)) if self.join else labels
 
     @property
     def k(self) -> int:

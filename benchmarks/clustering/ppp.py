@@ -10,6 +10,7 @@ import typer
 from benchmarks.clustering.contestants import Contestant, MicroPpp, WindowKMeans, WindowMixture
 from benchmarks.clustering.streams import streams
 from driftline.models.base import Array
+from driftline.models.clustering import event_streams, micro, ppp
 from driftline.models.clustering.agreement import adjusted_rand
 
 WARM_UP = 2
@@ -72,13 +73,44 @@ def main(
             continue
         d, half_life = X.shape[1], 2_000.0 if len(X) >= 2_500 else 800.0
         rows: dict[str, Callable[[], Contestant]] = {"micro + PPP": lambda d=d, h=half_life: MicroPpp(d, h)}
+        rows["+ shared density"] = lambda d=d, h=half_life: MicroPpp(d, h, join=True)
         if window:
             rows["window k-means"] = lambda d=d, y=y: WindowKMeans(d, len(np.unique(y)))
         if window and mixtures:
             rows["window mixture"] = lambda d=d: WindowMixture(d)
         for method, contestant in rows.items():
+            contestant().learn(X[:250])  # compiles
             f = measure(contestant(), X, y)
             typer.echo(f"{name:>18} {method:>16} {f.ari:5.3f}  {f.ari_all:5.3f} {f.k:5.1f} {f.rate:9,.0f}")
+    if window and not only:
+        passes()
+
+
+def passes() -> None:
+    """Print what a global pass costs beside a refit of mixtures, and what the micro-clusters cost."""
+    X = event_streams.blobs_abrupt(40_000, 10).X
+    made = micro.make(10)
+    micro.learn(made, X[:1])  # compiles
+    began = time.process_time()
+    micro.learn(made, X)
+    typer.echo(f"micro-clusters, d = 10: {len(X) / (time.process_time() - began):,.0f} events/s")
+    X = event_streams.blobs_abrupt(4_000).X
+    made = micro.make(8)
+    micro.learn(made, X)
+    moments = micro.moments(made)
+    ppp.partition(*moments)
+    began = time.process_time()
+    for _ in range(50):
+        ppp.partition(*moments)
+    ours = (time.process_time() - began) / 50
+    mixture = WindowMixture(8)
+    began = time.process_time()
+    mixture.learn(X[-1_000:])
+    theirs = time.process_time() - began
+    typer.echo(
+        f"a pass over {len(moments.weight)} micro-clusters, d = 8: {1e3 * ours:.1f} ms; mixtures of 2 to 12 parts on "
+        f"1,000 events: {1e3 * theirs:,.0f} ms, {theirs / ours:,.0f} times as much"
+    )
 
 
 if __name__ == "__main__":

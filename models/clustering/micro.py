@@ -165,10 +165,10 @@ def moments(micro: Micro) -> Moments:
 def shared(micro: Micro) -> Array:
     """Return (m, m) how many decayed events lay within the radius of both of two micro-clusters, and nearest to them.
 
-    >>> micro = make(1, radius=1.1)
-    >>> learn(micro, np.array([[-1.0], [1.0], [-1.0], [1.0], [0.1], [0.2]]))
-    >>> shared(micro).round(1).tolist()
-    [[0.0, 2.0], [2.0, 0.0]]
+    >>> micro = make(1, radius=1.5)
+    >>> learn(micro, np.array([[-1.0], [1.0], [-1.0], [1.0], [0.1], [-1.2]]))
+    >>> shared(micro).round(2).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
     """
     live = int(micro.counts[LIVE])
     held: Array = micro.shared[:live, :live] / micro.numbers[UNIT]

@@ -79,8 +79,8 @@ def partition(
     groups, again
         Clusters that there are, (m,) integers, and which of them to halve anew; the others are taken whole, and merged
         only with others. All is found anew if not given.
-    penalty
-        See `PENALTY`; so `LEAVES`, `DEPTH`, `LEAST_MASS` and `FLOOR` for the others.
+    penalty, leaves, depth, least_mass, floor
+        See `PENALTY`, `LEAVES`, `DEPTH`, `LEAST_MASS` and `FLOOR`.
 
     Raises
     ------

@@ -164,17 +164,17 @@ def test_units_of_features_do_not_matter():
     assert micro.standardise(one, X).std(axis=0) == pytest.approx(np.ones(3))
 
 
-def test_macros_are_never_merged_across():
+def test_compaction_never_merges_across_macros():
     rng = np.random.default_rng(2)
-    made = micro.make(2, **SMALL)
-    for _ in range(60):
-        micro.learn(made, rng.normal(size=(20, 2)))
-        live = made.counts[LIVE]
-        sides = made.macro[:live] >= 0
-        assert np.array_equal(made.macro[:live][sides], (made.mean[:live, 0] > 0)[sides])
-        made.macro[:live] = made.mean[:live, 0] > 0
-        made.macro[:live][abs(made.mean[:live, 0]) < 0.3] = micro.UNASSIGNED  # those could cross by absorbing
-    assert made.numbers[RADIUS] > 0.2 * 2**0.5  # or there was no compaction
+    made = micro.make(2, most=40, compact_to=20, radius=1e-9)
+    micro.learn(made, rng.normal(size=(40, 2)))
+    assert made.counts[LIVE] == 40
+    made.macro[:] = rng.integers(-1, 3, 40)
+    before = np.bincount(made.macro + 1, weights=made.weight)
+    micro.learn(made, np.array([[50.0, 50.0]]))
+    assert made.counts[LIVE] == 21
+    assert made.macro[20] == micro.UNASSIGNED  # the one that needed room
+    assert np.bincount(made.macro[:20] + 1, weights=made.weight[:20]) == pytest.approx(before, rel=1e-12)
 
 
 def test_where_each_has_a_macro_of_its_own_room_is_made_all_the_same():
