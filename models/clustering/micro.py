@@ -148,7 +148,8 @@ def events(micro: Micro, X: Array) -> Array:
 
 def standardise(micro: Micro, X: Array) -> Array:
     """Return events (n, d) in standardised units; a feature that was constant so far becomes 0."""
-    return (X - micro.scale[0]) * _per_sd(micro)
+    standardised: Array = (X - micro.scale[0]) * _per_sd(micro)
+    return standardised
 
 
 def moments(micro: Micro) -> Moments:

@@ -4,9 +4,9 @@ Groups are halved along their main direction until there are many small ones, wh
 are merged as long as one Gaussian explains both as well as two do, by a penalised likelihood. The same micro-clusters
 give the same clusters, in whatever order they come.
 
-Only the abstract of the paper could be read: the steps here are Driftline's own. Two things differ from the first
-sketch of them, for they were measured to be better: cuts are tested on the mixture's likelihood, not on that of hard
-assignments, and no cut is refused before all are made.
+Only the abstract of the paper could be read: the steps here are Driftline's own. A cut is tested on the likelihood of
+the mixture, not of hard assignments, and none is refused before all are made. Where no pair is left to merge, several
+are tried at once: without that, one Gaussian in two dimensions stays in up to 7 pieces in half of all draws.
 
 References
 ----------
@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from driftline.models.base import Array
+from driftline.models.clustering import gaussians
 from driftline.models.parameters import at_least, positive, within
 
 PENALTY = 3.0
@@ -33,8 +34,6 @@ LEAST_MASS = 8.0
 """Events that each half must have."""
 ROUNDS = 12
 """Hard two-Gaussian rounds per halving."""
-COUNTED = 16
-"""Features that the penalty counts at most: with all of them, many features would never be cut."""
 
 
 class Partition(NamedTuple):
@@ -155,8 +154,8 @@ def gain(
             f"second must say of each of {len(w)} micro-clusters whether it is, and leave some on each side"
         )
     order = canonical_order(w, mean, variance)
-    mass, mu, v, own = _leaves(w[order], mean[order], variance[order], side[order], 2, floor)
-    return float(_gain(w[order], mean[order], variance[order], side[order], mass, mu, v, own, 0, 1, penalty))
+    mass, mu, v, own = gaussians.leaves(w[order], mean[order], variance[order], side[order], 2, floor)
+    return float(gaussians.gain(w[order], mean[order], variance[order], side[order], mass, mu, v, own, 0, 1, penalty))
 
 
 def canonical_order(w: Array, mean: Array, variance: Array) -> Array:
@@ -226,7 +225,8 @@ def _above(w: Array, mean: Array) -> Array:
         direction = np.linalg.eigh(scaled.T @ scaled)[1][:, -1]
     if direction[np.abs(direction).argmax()] < 0.0:
         direction = -direction
-    return (centred @ direction > 0.0).astype(np.int64)
+    side: Array = (centred @ direction > 0.0).astype(np.int64)
+    return side
 
 
 def _merged(
@@ -234,54 +234,11 @@ def _merged(
 ) -> tuple[Array, Array, Array]:
     """Merge leaves while the smallest gain is not above 0; return (m,) the clusters, their gains and their masses."""
     k = int(leaf.max()) + 1
-    mass, mu, v, own = _leaves(w, mean, variance, leaf, k + 1, floor)  # the last for what is tried
+    mass, mu, v, own = gaussians.leaves(w, mean, variance, leaf, k + 1, floor)  # the last for what is tried
     gains = np.full((k, k), np.inf)
     _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, floor)
     held, inside = np.unique(leaf, return_inverse=True)
     return inside, gains[np.ix_(held, held)], mass[held]
-
-
-@njit(cache=True)
-def _moments(w, mean, variance, label, k, floor, mu, v):  # type: ignore[no-untyped-def]
-    """Put the mean and the floored variance of one cluster into `mu` and `v`, return its mass."""
-    m, d = mean.shape
-    mass = 0.0
-    for j in range(d):
-        mu[j] = v[j] = 0.0
-    for i in range(m):
-        if label[i] == k:
-            mass += w[i]
-            for j in range(d):
-                mu[j] += w[i] * mean[i, j]
-    if mass > 0.0:
-        for j in range(d):
-            mu[j] /= mass
-        for i in range(m):
-            if label[i] == k:
-                for j in range(d):
-                    away = mean[i, j] - mu[j]
-                    v[j] += w[i] * (away * away + variance[i, j])
-    for j in range(d):
-        v[j] = v[j] / max(mass, 1e-300) + floor
-    return mass
-
-
-@njit(cache=True)
-def _log_volume(v):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for j in range(len(v)):
-        total += np.log(v[j])
-    return total
-
-
-@njit(cache=True)
-def _log_density(mean, variance, mu, v, log_volume):  # type: ignore[no-untyped-def]
-    """Return the expected log density of a micro-cluster's events in a Gaussian, up to a constant."""
-    total = log_volume
-    for j in range(len(mean)):
-        away = mean[j] - mu[j]
-        total += (away * away + variance[j]) / v[j]
-    return -0.5 * total
 
 
 @njit(cache=True)
@@ -290,16 +247,16 @@ def _halve(w, mean, variance, side, rounds, floor):  # type: ignore[no-untyped-d
     m, d = mean.shape
     mu, v = np.empty((2, d)), np.empty((2, d))
     for _ in range(rounds):
-        first = _moments(w, mean, variance, side, 0, floor, mu[0], v[0])
-        second = _moments(w, mean, variance, side, 1, floor, mu[1], v[1])
+        first = gaussians.moments(w, mean, variance, side, 0, floor, mu[0], v[0])
+        second = gaussians.moments(w, mean, variance, side, 1, floor, mu[1], v[1])
         if first == 0.0 or second == 0.0:
             break
         odds = np.log(second / first)
-        volumes = _log_volume(v[0]), _log_volume(v[1])
+        volumes = gaussians.log_volume(v[0]), gaussians.log_volume(v[1])
         changed = False
         for i in range(m):
-            better = odds + _log_density(mean[i], variance[i], mu[1], v[1], volumes[1])
-            better -= _log_density(mean[i], variance[i], mu[0], v[0], volumes[0])
+            better = odds + gaussians.log_density(mean[i], variance[i], mu[1], v[1], volumes[1])
+            better -= gaussians.log_density(mean[i], variance[i], mu[0], v[0], volumes[0])
             now = 1 if better > 0.0 else 0
             changed = changed or now != side[i]
             side[i] = now
@@ -309,51 +266,12 @@ def _halve(w, mean, variance, side, rounds, floor):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def _leaves(w, mean, variance, leaf, k, floor):  # type: ignore[no-untyped-def]
-    """Return mass (k,), mean and variance (k, d) of each leaf, and the log density (k, m) of each member in each."""
-    m, d = mean.shape
-    mass, mu, v, own = np.empty(k), np.empty((k, d)), np.empty((k, d)), np.empty((k, m))
-    for a in range(k):
-        _renew(w, mean, variance, leaf, mass, mu, v, own, a, floor)
-    return mass, mu, v, own
-
-
-@njit(cache=True)
-def _renew(w, mean, variance, leaf, mass, mu, v, own, a, floor):  # type: ignore[no-untyped-def]
-    mass[a] = _moments(w, mean, variance, leaf, a, floor, mu[a], v[a])
-    log_volume = _log_volume(v[a])
-    for i in range(len(w)):
-        own[a, i] = _log_density(mean[i], variance[i], mu[a], v[a], log_volume)
-
-
-@njit(cache=True)
-def _gain(w, mean, variance, leaf, mass, mu, v, own, a, b, penalty):  # type: ignore[no-untyped-def]
-    m, d = mean.shape
-    both = mass[a] + mass[b]
-    part = mass[b] / both
-    mean_of_both, variance_of_both = np.empty(d), np.empty(d)
-    for j in range(d):
-        away = mu[b, j] - mu[a, j]
-        mean_of_both[j] = mu[a, j] + part * away
-        variance_of_both[j] = (1.0 - part) * v[a, j] + part * v[b, j] + part * (1.0 - part) * away * away
-    log_volume = _log_volume(variance_of_both)
-    log_a, log_b = np.log(mass[a] / both), np.log(part)
-    total = 0.0
-    for i in range(m):
-        if leaf[i] == a or leaf[i] == b:
-            in_a, in_b = log_a + own[a, i], log_b + own[b, i]
-            mixed = max(in_a, in_b) + np.log1p(np.exp(-abs(in_a - in_b)))
-            total += w[i] * (mixed - _log_density(mean[i], variance[i], mean_of_both, variance_of_both, log_volume))
-    return total - penalty * 0.5 * (2 * min(d, COUNTED) + 1) * np.log(both)
-
-
-@njit(cache=True)
 def _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, floor):  # type: ignore[no-untyped-def]
     """Merge within `leaf`; of two the lower number stays. Gains of what is gone are infinite."""
     k = len(gains)
     for a in range(k):
         for b in range(a):
-            gains[a, b] = gains[b, a] = _gain(w, mean, variance, leaf, mass, mu, v, own, b, a, penalty)
+            gains[a, b] = gains[b, a] = gaussians.gain(w, mean, variance, leaf, mass, mu, v, own, b, a, penalty)
     while True:
         low, high = 0, 0
         for a in range(k):
@@ -368,20 +286,17 @@ def _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, flo
             low = _merge_several(w, mean, variance, leaf, mass, mu, v, own, penalty, floor)
             if low < 0:
                 break
-        _renew(w, mean, variance, leaf, mass, mu, v, own, low, floor)
+        mass[:k] = 0.0
+        for i in range(len(leaf)):
+            mass[leaf[i]] += w[i]
+        gaussians.renew(w, mean, variance, leaf, mass, mu, v, own, low, floor)
         for a in range(k):
-            alive = False
-            for i in range(len(leaf)):
-                alive = alive or leaf[i] == a
-            if not alive:
-                mass[a] = 0.0
             for b in range(k):
-                if not alive:
-                    gains[a, b] = gains[b, a] = np.inf
-        for b in range(k):
-            if b != low and mass[b] > 0.0:
-                gains[low, b] = _gain(w, mean, variance, leaf, mass, mu, v, own, min(low, b), max(low, b), penalty)
-                gains[b, low] = gains[low, b]
+                if mass[a] == 0.0 or mass[b] == 0.0:
+                    gains[a, b] = np.inf
+                elif a == low and b != low:
+                    apart = gaussians.gain(w, mean, variance, leaf, mass, mu, v, own, min(a, b), max(a, b), penalty)
+                    gains[a, b] = gains[b, a] = apart
 
 
 @njit(cache=True)
@@ -404,8 +319,8 @@ def _merge_several(w, mean, variance, leaf, mass, mu, v, own, penalty, floor):  
             joined[a] = a == seed
         parts = 1
         while True:
-            _renew(w, mean, variance, whole, mass, mu, v, own, room, floor)
-            if parts > 2 and _gain_of_several(w, d, leaf, mass, own, joined, penalty) <= 0.0:
+            gaussians.renew(w, mean, variance, whole, mass, mu, v, own, room, floor)
+            if parts > 2 and gaussians.gain_of_several(w, d, leaf, mass, own, joined, penalty) <= 0.0:
                 low = -1
                 for a in range(room):
                     if joined[a]:
@@ -417,7 +332,7 @@ def _merge_several(w, mean, variance, leaf, mass, mu, v, own, penalty, floor):  
             nearest, least = -1, np.inf
             for b in range(room):
                 if mass[b] > 0.0 and not joined[b]:
-                    apart = _gain(w, mean, variance, whole, mass, mu, v, own, room, b, penalty)
+                    apart = gaussians.gain(w, mean, variance, whole, mass, mu, v, own, room, b, penalty)
                     if apart < least:
                         nearest, least = b, apart
             if nearest < 0:
@@ -428,24 +343,3 @@ def _merge_several(w, mean, variance, leaf, mass, mu, v, own, penalty, floor):  
                 if leaf[i] == nearest:
                     whole[i] = room
     return -1
-
-
-@njit(cache=True)
-def _gain_of_several(w, d, leaf, mass, own, joined, penalty):  # type: ignore[no-untyped-def]
-    """Return the gain of all that are joined over one Gaussian, which is the last row of `own`."""
-    room = len(joined)
-    parts, total = 0, 0.0
-    for a in range(room):
-        parts += joined[a]
-    for i in range(len(w)):
-        if joined[leaf[i]]:
-            top = -np.inf
-            for a in range(room):
-                if joined[a]:
-                    top = max(top, own[a, i] + np.log(mass[a] / mass[room]))
-            likelihood = 0.0
-            for a in range(room):
-                if joined[a]:
-                    likelihood += np.exp(own[a, i] - top) * (mass[a] / mass[room])
-            total += w[i] * (top + np.log(likelihood) - own[room, i])
-    return total - penalty * 0.5 * (parts - 1) * (2 * min(d, COUNTED) + 1) * np.log(mass[room])

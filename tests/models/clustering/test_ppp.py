@@ -67,6 +67,22 @@ def test_points_give_the_same_clusters_in_whatever_order_and_k_means_does_not():
     assert np.mean(one_start) < np.mean(ten_starts) < 1.0
 
 
+def test_it_does_not_matter_which_way_eigenvectors_point(monkeypatch):
+    moments, eigh = learnt(), np.linalg.eigh
+    found = ppp.partition(*moments)
+    asked = []
+
+    def turned(a):
+        asked.append(a)
+        return eigh(a)[0], -eigh(a)[1]
+
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    again = ppp.partition(*moments)
+    assert len(asked) > 3  # or nothing was turned
+    assert np.array_equal(again.labels, found.labels)
+    assert np.array_equal(again.gains, found.gains)
+
+
 CLOUDS = st.tuples(st.integers(1, 60), st.integers(1, 4), st.integers(0, 2**32), st.booleans())
 
 
