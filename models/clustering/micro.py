@@ -1,0 +1,418 @@
+"""Micro-clusters: a stream of events as a bounded number of weighted means and variances.
+
+Everything is learnt event by event, in the order in which the events come, so that it does not matter how they are cut
+into batches. Moments are kept in the units of the features; distances are taken in standardised units, by the mean and
+variance of all events so far, and what was learnt under another scale is never wrong by it. The centre and variance of
+a micro-cluster are those of its events, each weighted by its age.
+
+Where the published ones keep sums and sums of squares, these keep means and variances: nothing cancels where features
+lie far from 0, and of the moments only the weight decays.
+
+References
+----------
+Zhang, Ramakrishnan and Livny, "BIRCH", SIGMOD 1996: radius and compaction. Aggarwal, Han, Wang and Yu, "A framework for
+clustering evolving data streams", VLDB 2003: micro-clusters. Hahsler and Bolaños, "Clustering data streams based on
+shared density between micro-clusters", IEEE TKDE 28 (2016). Welford, Technometrics 4 (1962): moments.
+
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from driftline.models import arrays
+from driftline.models.base import Array, Plain
+from driftline.models.parameters import at_least, positive
+
+UNASSIGNED = -1
+"""The macro of a micro-cluster that belongs to none."""
+LEAST_WEIGHT = 0.05
+"""A micro-cluster of less than so many events is dropped."""
+DROP_EVERY = 64
+"""Events between two looks for such ones."""
+GROWTH = 1.3
+"""The most by which one compaction widens the radius."""
+FARTHEST = 1e100
+"""Features are held within this of 0: its square must be a number."""
+LEARNT, LIVE = range(2)
+UNIT, RADIUS, DROPPED = range(3)
+_FULL = 2.0**40  # all weights are divided by the unit when it has grown to this
+_FLAT = 1e-290  # a sum of squares up to this is that of a constant feature
+
+
+class Micro(NamedTuple):
+    """What was learnt. Of the C rows the first `counts[LIVE]` are micro-clusters; the others hold zeros.
+
+    Weights do not shrink; the weight of a new event, `numbers[UNIT]`, grows instead. Divide by it for decayed events.
+    """
+
+    weight: Array
+    """(C,) float64, in the growing unit."""
+    mean: Array
+    """(C, d) float64, in the features' units."""
+    variance: Array
+    """(C, d) float64, in the features' squared units."""
+    seen: Array
+    """(C,) int64: events that had been learnt when the last one was absorbed."""
+    macro: Array
+    """(C,) int64: the cluster that each belongs to, or `UNASSIGNED`. Set from outside; never merged across."""
+    shared: Array
+    """(C, C) float64, in the growing unit: events within the radius of both and of none nearer; symmetric."""
+    scale: Array
+    """(2, d) float64: mean of all events, and sum of squared distances from it."""
+    counts: Array
+    """(2,) int64: events learnt, and micro-clusters."""
+    numbers: Array
+    """(3,) float64: weight of a new event, radius in standardised units, and weight that was dropped."""
+    compact_to: int
+    growth: float
+
+
+class Moments(NamedTuple):
+    """Micro-clusters in standardised units."""
+
+    weight: Array
+    """(m,) decayed events."""
+    mean: Array
+    """(m, d)."""
+    variance: Array
+    """(m, d)."""
+
+
+def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000.0, radius: float = 0.2) -> Micro:
+    """Return a state that has learnt nothing.
+
+    Parameters
+    ----------
+    d
+        Features, at least 1.
+    most
+        Micro-clusters that are kept, at least 2.
+    compact_to
+        How many the nearest are merged down to when one more is needed, from 1 to `most` - 1.
+    half_life
+        Events after which an event counts half, above 0.
+    radius
+        The distance within which an event is absorbed at first, in standard deviations per √d, above 0. Compactions
+        widen it.
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of its range.
+
+    >>> micro = make(2)
+    >>> learn(micro, np.array([[0.0, 0.0], [8.0, 8.0], [0.1, 0.0], [0.0, 0.1], [8.0, 8.1]]))
+    >>> moments(micro).weight.round(2).tolist()
+    [3.0, 2.0]
+    """
+    at_least(1, d=d, compact_to=compact_to)
+    at_least(compact_to + 1, most=most)
+    positive(half_life=half_life, radius=radius)
+    return Micro(
+        weight=np.zeros(most),
+        mean=np.zeros((most, d)),
+        variance=np.zeros((most, d)),
+        seen=np.zeros(most, np.int64),
+        macro=np.full(most, UNASSIGNED, np.int64),
+        shared=np.zeros((most, most)),
+        scale=np.zeros((2, d)),
+        counts=np.zeros(2, np.int64),
+        numbers=np.array([1.0, radius * d**0.5, 0.0]),
+        compact_to=int(compact_to),
+        growth=float(2.0 ** (1.0 / half_life)),
+    )
+
+
+def learn(micro: Micro, X: Array) -> None:
+    """Learn events (n, d) in order: each is absorbed by the nearest micro-cluster within the radius, or opens one.
+
+    Raises
+    ------
+    ValueError
+        The events have another number of features, or not all are finite; nothing was learnt.
+    """
+    _learn(micro, events(micro, X))
+
+
+def events(micro: Micro, X: Array) -> Array:
+    """Return events as they are learnt: (n, d) float64, within ±1e100. Raises `ValueError` as `learn` does."""
+    X = np.ascontiguousarray(X, dtype=np.float64)
+    if X.ndim != 2 or X.shape[1] != micro.mean.shape[1]:
+        raise ValueError(f"events must have the shape (n, {micro.mean.shape[1]}), got {X.shape}")
+    if not np.isfinite(X).all():
+        raise ValueError("events must be finite")
+    return np.clip(X, -FARTHEST, FARTHEST)
+
+
+def standardise(micro: Micro, X: Array) -> Array:
+    """Return events (n, d) in standardised units; a feature that was constant so far becomes 0."""
+    standardised: Array = (X - micro.scale[0]) * _per_sd(micro)
+    return standardised
+
+
+def moments(micro: Micro) -> Moments:
+    """Return the micro-clusters in standardised units."""
+    live = int(micro.counts[LIVE])
+    per_sd = _per_sd(micro)
+    return Moments(
+        micro.weight[:live] / micro.numbers[UNIT],
+        (micro.mean[:live] - micro.scale[0]) * per_sd,
+        micro.variance[:live] * per_sd**2,
+    )
+
+
+def shared(micro: Micro) -> Array:
+    """Return (m, m) how many decayed events lay within the radius of both of two micro-clusters, and nearest to them.
+
+    >>> micro = make(1, radius=1.5)
+    >>> learn(micro, np.array([[-1.0], [1.0], [-1.0], [1.0], [0.1], [-1.2]]))
+    >>> shared(micro).round(2).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    live = int(micro.counts[LIVE])
+    held: Array = micro.shared[:live, :live] / micro.numbers[UNIT]
+    return held
+
+
+def state(micro: Micro) -> dict[str, Plain]:
+    """Return copies of all arrays, by name."""
+    return arrays.flat(micro)
+
+
+def restore(micro: Micro, state: dict[str, Plain]) -> None:
+    """Make `micro` what the one was that gave this state; both have the same parameters.
+
+    Raises
+    ------
+    ValueError
+        The state does not fit; nothing was written.
+    """
+    live = state.get("counts")
+    if not isinstance(live, np.ndarray) or live.shape != (2,) or not 0 <= live[LIVE] <= len(micro.weight):
+        raise ValueError(f"state 'counts' must tell of 0 to {len(micro.weight)} micro-clusters")
+    arrays.refill(micro, state)
+
+
+def _per_sd(micro: Micro) -> Array:
+    spread = micro.scale[1]
+    varied = spread > _FLAT
+    per_sd: Array = np.where(varied, np.sqrt(micro.counts[LEARNT] / np.where(varied, spread, 1.0)), 0.0)
+    return per_sd
+
+
+@njit(cache=True)
+def _learn(micro, X):  # type: ignore[no-untyped-def]
+    d = X.shape[1]
+    precision = np.zeros(d)
+    near = np.zeros(2, np.int64)
+    for t in range(len(X)):
+        x = X[t]
+        micro.counts[LEARNT] += 1
+        n = micro.counts[LEARNT]
+        _rescale(micro.scale, n, x, precision)
+        micro.numbers[UNIT] *= micro.growth
+        if micro.numbers[UNIT] > _FULL:
+            _renew_unit(micro)
+        if n % DROP_EVERY == 0:
+            _drop_light(micro)
+        first, second = _nearest(micro, x, precision, near)
+        if not first <= micro.numbers[RADIUS] ** 2 and micro.counts[LIVE] == len(micro.weight):
+            _compact(micro, precision)
+            first, second = _nearest(micro, x, precision, near)
+        within = micro.numbers[RADIUS] ** 2
+        if first <= within:
+            if second <= within:
+                micro.shared[near[0], near[1]] += micro.numbers[UNIT]
+                micro.shared[near[1], near[0]] += micro.numbers[UNIT]
+            _absorb(micro, near[0], x)
+        else:
+            _open(micro, x)
+
+
+@njit(cache=True)
+def _rescale(scale, n, x, precision):  # type: ignore[no-untyped-def]
+    """Count one event in, and say what the squared units of each feature are worth."""
+    for j in range(len(x)):
+        away = x[j] - scale[0, j]
+        scale[0, j] += away / n
+        scale[1, j] += away * (x[j] - scale[0, j])
+        precision[j] = n / scale[1, j] if scale[1, j] > _FLAT else 0.0
+
+
+@njit(cache=True)
+def _renew_unit(micro):  # type: ignore[no-untyped-def]
+    unit = micro.numbers[UNIT]
+    for i in range(micro.counts[LIVE]):
+        micro.weight[i] /= unit
+        for k in range(micro.counts[LIVE]):
+            micro.shared[i, k] /= unit
+    micro.numbers[DROPPED] /= unit
+    micro.numbers[UNIT] = 1.0
+
+
+@njit(cache=True)
+def _nearest(micro, x, precision, near):  # type: ignore[no-untyped-def]
+    """Put the two nearest micro-clusters into `near`; return their squared distances, infinite where none is."""
+    first = second = np.inf
+    near[0] = near[1] = -1
+    for i in range(micro.counts[LIVE]):
+        mean = micro.mean[i]
+        distance = 0.0
+        for j in range(len(x)):
+            away = x[j] - mean[j]
+            distance += away * away * precision[j]
+        if distance < first:
+            second, near[1] = first, near[0]
+            first, near[0] = distance, i
+        elif distance < second:
+            second, near[1] = distance, i
+    return first, second
+
+
+@njit(cache=True)
+def _absorb(micro, i, x):  # type: ignore[no-untyped-def]
+    micro.weight[i] += micro.numbers[UNIT]
+    part = micro.numbers[UNIT] / micro.weight[i]
+    for j in range(len(x)):
+        away = x[j] - micro.mean[i, j]
+        micro.mean[i, j] += part * away
+        micro.variance[i, j] = (1.0 - part) * (micro.variance[i, j] + part * away * away)
+    micro.seen[i] = micro.counts[LEARNT]
+
+
+@njit(cache=True)
+def _open(micro, x):  # type: ignore[no-untyped-def]
+    i = micro.counts[LIVE]
+    micro.counts[LIVE] += 1
+    micro.weight[i] = micro.numbers[UNIT]
+    for j in range(len(x)):
+        micro.mean[i, j] = x[j]
+    micro.seen[i] = micro.counts[LEARNT]
+
+
+@njit(cache=True)
+def _drop_light(micro):  # type: ignore[no-untyped-def]
+    i = 0
+    while i < micro.counts[LIVE]:
+        if micro.weight[i] < LEAST_WEIGHT * micro.numbers[UNIT]:
+            micro.numbers[DROPPED] += micro.weight[i]
+            _remove(micro, i)
+        else:
+            i += 1
+
+
+@njit(cache=True)
+def _remove(micro, i):  # type: ignore[no-untyped-def]
+    """Put the last micro-cluster in the place of this one."""
+    last = micro.counts[LIVE] - 1
+    micro.weight[i], micro.weight[last] = micro.weight[last], 0.0
+    micro.seen[i], micro.seen[last] = micro.seen[last], 0
+    micro.macro[i], micro.macro[last] = micro.macro[last], UNASSIGNED
+    for j in range(micro.mean.shape[1]):
+        micro.mean[i, j], micro.mean[last, j] = micro.mean[last, j], 0.0
+        micro.variance[i, j], micro.variance[last, j] = micro.variance[last, j], 0.0
+    for k in range(last + 1):
+        value = micro.shared[k, last] if k != i else 0.0
+        micro.shared[i, k] = micro.shared[k, i] = value
+        micro.shared[last, k] = micro.shared[k, last] = 0.0
+    micro.counts[LIVE] = last
+
+
+@njit(cache=True)
+def _merge(micro, i, k):  # type: ignore[no-untyped-def]
+    """Make one micro-cluster `i` of two; `k` is empty then."""
+    whole = micro.weight[i] + micro.weight[k]
+    part = micro.weight[k] / whole
+    for j in range(micro.mean.shape[1]):
+        away = micro.mean[k, j] - micro.mean[i, j]
+        micro.mean[i, j] += part * away
+        inner = (1.0 - part) * micro.variance[i, j] + part * micro.variance[k, j]
+        micro.variance[i, j] = inner + part * (1.0 - part) * away * away
+    if micro.weight[k] > micro.weight[i]:
+        micro.macro[i] = micro.macro[k]
+    micro.weight[i] = whole
+    micro.seen[i] = max(micro.seen[i], micro.seen[k])
+    for other in range(micro.counts[LIVE]):
+        value = micro.shared[i, other] + micro.shared[k, other] if other != i else 0.0
+        micro.shared[i, other] = micro.shared[other, i] = value
+
+
+@njit(cache=True)
+def _compact(micro, precision):  # type: ignore[no-untyped-def]
+    """Merge the nearest pairs of the same macro; where that makes no room, the nearest of all."""
+    widest = _merge_nearest(micro, precision, micro.compact_to, True)
+    if micro.counts[LIVE] == len(micro.weight):
+        widest = _merge_nearest(micro, precision, len(micro.weight) - 1, False)
+    radius = micro.numbers[RADIUS]
+    micro.numbers[RADIUS] = max(radius, min(np.sqrt(widest), GROWTH * radius))
+
+
+@njit(cache=True)
+def _merge_nearest(micro, precision, until, same):  # type: ignore[no-untyped-def]
+    """Return the largest squared distance of those merged."""
+    live = micro.counts[LIVE]
+    apart = np.empty((live, live))
+    closest = np.empty(live)
+    to = np.zeros(live, np.int64)
+    for i in range(live):
+        _measure(micro, precision, same, apart, i, i + 1)
+    for i in range(live):
+        _look(apart, closest, to, i)
+    widest = 0.0
+    gone = np.zeros(live, np.bool_)
+    left = live
+    while left > until:
+        i = _least(closest)
+        if closest[i] == np.inf:
+            break
+        k = to[i]
+        widest = max(widest, closest[i])
+        _merge(micro, i, k)
+        gone[k] = True
+        left -= 1
+        closest[k] = np.inf
+        _measure(micro, precision, same, apart, i, live)
+        for other in range(live):
+            apart[k, other] = apart[other, k] = np.inf
+            if gone[other]:
+                apart[i, other] = apart[other, i] = np.inf
+        for other in range(live):
+            if not gone[other] and (other == i or to[other] == i or to[other] == k):
+                _look(apart, closest, to, other)
+            elif apart[other, i] < closest[other]:
+                closest[other], to[other] = apart[other, i], i
+    for k in range(live - 1, -1, -1):
+        if gone[k]:
+            _remove(micro, k)
+    return widest
+
+
+@njit(cache=True)
+def _measure(micro, precision, same, apart, i, until):  # type: ignore[no-untyped-def]
+    """Put the squared distances of one micro-cluster to the first so many into `apart`, both ways."""
+    for k in range(until):
+        if k == i or (same and micro.macro[i] != micro.macro[k]):
+            distance = np.inf
+        else:
+            distance = 0.0
+            for j in range(len(precision)):
+                away = micro.mean[i, j] - micro.mean[k, j]
+                distance += away * away * precision[j]
+        apart[i, k] = apart[k, i] = distance
+
+
+@njit(cache=True)
+def _look(apart, closest, to, i):  # type: ignore[no-untyped-def]
+    to[i] = _least(apart[i])
+    closest[i] = apart[i, to[i]]
+
+
+@njit(cache=True)
+def _least(values):  # type: ignore[no-untyped-def]
+    at = 0
+    for i in range(len(values)):
+        if values[i] < values[at]:
+            at = i
+    return at
