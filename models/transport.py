@@ -281,12 +281,11 @@ def symmetric_scaling(
     unit = held.max()
     held = held / unit  # or products of the largest overflow
     u = np.exp(_start(start, len(held)) + 0.5 * math.log(unit))
-    for done in range(1, max_rounds + 1):
-        sums = held @ u
-        u = np.sqrt(u / sums)
+    converged, done = False, 0
+    while not converged and done < max_rounds:
+        done += 1
+        u = np.sqrt(u / (held @ u))
         converged = bool(np.abs(u * (held @ u) - 1.0).max() < tol)
-        if converged:
-            break
     plan = np.outer(u, u) * held
     return Plan(plan, np.log(u) - 0.5 * math.log(unit), done, converged)
 
