@@ -20,7 +20,7 @@ from driftline.models.base import Array
 from driftline.models.parameters import at_least, positive, within
 
 ABSORB = math.log(1e8)
-"""Scalings are moved into the kernel when their log exceeds this."""
+"""Scalings are moved into the kernel when their logs' Euclidean norm exceeds this."""
 TINY = 1e-250
 """Column sums below this are taken again in logs: what they consist of has underflowed."""
 
@@ -305,7 +305,7 @@ def _scale(
     momentum, converged, done = 1.0, False, 0
     while True:
         moved = None if held is None else at - held
-        if moved is None or max(moved.max(), -moved.min()) > ABSORB:
+        if moved is None or moved @ moved > ABSORB * ABSORB:
             held = at
             kernel = log_kernel + at
             most = kernel.max(axis=1)
@@ -326,7 +326,7 @@ def _scale(
             log_sums = np.logaddexp.reduce(log_kernel + (np.log(by * a) - most)[:, None], axis=0)
         new = power * (log_columns - log_sums)
         step = new - at
-        converged = bool(max(step.max(), -step.min()) < tol)
+        converged = bool(step @ step < tol * tol)  # Euclidean bounds the largest, and costs less
         if converged or done == max_rounds:
             at = new
             continue

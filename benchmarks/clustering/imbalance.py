@@ -5,11 +5,12 @@ the best renaming of the clusters (ACC) and of that on the three smallest classe
 their standard errors over the paired seeds, and what one warm micro-batch costs beside its plain posterior.
 
 Data of Driftline's own making: scikit-learn's digits, class sizes `max(⌊174 · imbalance^(-r/9)⌋, 3)` in random order of
-the classes, 32 principal components, rows of length 1. All but the last two contestants begin at the same k-means run.
+the classes, 32 principal components, rows of length 1. From balanced Sinkhorn to SP²OT all begin at the same k-means
+run; k-means is timed by its look-up alone.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -23,7 +24,14 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from driftline.models.base import Array
-from driftline.models.clustering.partial_assignment import costs, fit, kmeans_start, similarity
+from driftline.models.clustering.partial_assignment import (
+    costs,
+    fit,
+    kmeans_start,
+    merged_start,
+    partial_labels,
+    similarity,
+)
 from driftline.models.transport import partial_ot, sinkhorn, unbalanced_ot
 
 CLASSES, LARGEST, TAIL = 10, 174, 3
@@ -47,6 +55,9 @@ class Starts(NamedTuple):
     ten: KMeans
     near: sparse.csr_array
     seed: int
+
+
+Contestant = Callable[[Starts], Array]
 
 
 def sample(imbalance: float, seed: int) -> Sample:
@@ -90,31 +101,49 @@ def alternate(s: Starts, labels: Callable[[Array], Array]) -> Array:
     return soft.argmax(axis=1)
 
 
-CONTESTANTS: dict[str, Callable[[Starts], Array]] = {
+def estimated(s: Starts) -> Array:
+    """Begin at the best of ten k-means runs, with its shares as the prior, which then follows the labels."""
+    centres, shares = kmeans_start(s.x, CLASSES, seed=s.seed)
+    return fit(s.x, centres, prior=shares, keep=0.9).soft.argmax(axis=1)
+
+
+def merged(s: Starts) -> Array:
+    """Begin at three times as many centres, merged, with their shares as the prior."""
+    centres, shares = merged_start(s.x, CLASSES, seed=s.seed)
+    return fit(s.x, centres, prior=shares).soft.argmax(axis=1)
+
+
+def variant(s: Starts) -> Array:
+    """Begin at merged centres, and label once, neighbours together, with the centres' shares as the prior."""
+    centres, shares = merged_start(s.x, CLASSES, seed=s.seed)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    cost = costs(s.x @ centres.T / TEMPERATURE)
+    found = partial_labels(cost, 1.0, prior=shares, similarity=s.near, strength=100.0, outer_rounds=10)
+    return found.soft.argmax(axis=1)
+
+
+CONTESTANTS: dict[str, Contestant] = {
     "k-means ×1": lambda s: s.once.labels_,
     "k-means ×10": lambda s: s.ten.labels_,
     "balanced Sinkhorn": lambda s: alternate(s, lambda cost: sinkhorn(cost).plan),
     "unbalanced γ=1": lambda s: alternate(s, lambda cost: unbalanced_ot(cost).plan),
     "P²OT": lambda s: fit(s.x, s.once.cluster_centers_).soft.argmax(axis=1),
     "SP²OT 20-NN": lambda s: fit(s.x, s.once.cluster_centers_, similarity=s.near).soft.argmax(axis=1),
-    "variant": lambda s: variant(s),
+    "P²OT, ×10 and its shares": estimated,
+    "P²OT, merged start": merged,
+    "variant": variant,
 }
+"""`variant` was chosen on seeds 100 to 109, which no published table holds."""
 
 
-def variant(s: Starts) -> Array:
-    """Begin at the best of ten k-means runs, with its shares as the prior, which then follows the labels."""
-    centres, shares = kmeans_start(s.x, CLASSES, starts=10, seed=s.seed)
-    return fit(s.x, centres, prior=shares, keep=0.9).soft.argmax(axis=1)
-
-
-def scores(imbalance: float, seeds: range) -> tuple[Array, Array]:
+def scores(imbalance: float, seeds: range, contestants: Mapping[str, Contestant]) -> tuple[Array, Array]:
     """Return scores (contestants, seeds, 2) and CPU seconds (contestants, seeds)."""
-    scored, spent = np.zeros((len(CONTESTANTS), len(seeds), 2)), np.zeros((len(CONTESTANTS), len(seeds)))
+    scored, spent = np.zeros((len(contestants), len(seeds), 2)), np.zeros((len(contestants), len(seeds)))
     for j, seed in enumerate(seeds):
         drawn = sample(imbalance, seed)
         once, ten = (KMeans(CLASSES, n_init=n, random_state=seed).fit(drawn.x) for n in (1, 10))
         starts = Starts(drawn.x, once, ten, similarity(drawn.x), seed)
-        for i, found in enumerate(CONTESTANTS.values()):
+        for i, found in enumerate(contestants.values()):
             began = time.process_time()
             clusters = found(starts)
             spent[i, j] = time.process_time() - began
@@ -149,7 +178,7 @@ def main(
     """Print the tables."""
     reference = list(CONTESTANTS).index("P²OT")
     for imbalance in (float(part) for part in imbalances.split(",")):
-        scored, spent = scores(imbalance, range(first, first + seeds))
+        scored, spent = scores(imbalance, range(first, first + seeds), CONTESTANTS)
         table = Table(title=f"imbalance {imbalance:g}, {seeds} seeds from {first}")
         for column in ("", "ACC", "tail", "ACC − P²OT", "tail − P²OT", "CPU s"):
             table.add_column(column, justify="left" if not column else "right")
@@ -160,7 +189,7 @@ def main(
             paired = [f"{d:+.3f} ± {e:.3f}" for d, e in zip(apart.mean(axis=0), error, strict=True)]
             table.add_row(name, f"{mean[0]:.3f}", f"{mean[1]:.3f}", *paired, f"{spent[i].mean():.2f}")
         console.print(table)
-    for tol in (1e-6, 1e-3):
+    for tol in (1e-6, 1e-4, 1e-3):
         ratio, rounds = micro_batch_ratio(tol=tol)
         console.print(
             f"micro-batch 250 × 10, warm, tol {tol:g}: {ratio:.1f} × the plain posterior, {rounds:.0f} rounds"

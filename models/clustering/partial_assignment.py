@@ -2,7 +2,6 @@
 
 `partial_labels` turns costs or logits into labels once; `fit` alternates it with prototypes on a batch of rows. The
 semantic term of SP²OT, which lets neighbours share labels, is off unless a `similarity` is given.
-
 The released code is under a licence that forbids commercial use: all here is from the papers' equations. Where they
 leave a choice, it is said: the similarity's width is the median distance of neighbours, and its diagonal is the shift
 that makes it positive semidefinite, without which the outer rounds may oscillate.
@@ -14,19 +13,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.cluster.vq import kmeans2
 from scipy.sparse.linalg import eigsh
 from scipy.spatial import cKDTree
 from scipy.special import xlogy
 
 from driftline.models.base import Array
+from driftline.models.clustering.starting_points import FLOOR, rows_of
 from driftline.models.parameters import at_least, positive, within
 from driftline.models.transport import Partial, partial_ot
 
 STRENGTH = 1000.0
 """Of the semantic term: large, because entries of a plan are about 1 / n."""
-FLOOR = 1e-6
-"""Least share in a prior that is learnt, so that a column may come back."""
 FINE = 1e-9
 """Tolerance of the transports between outer rounds: a coarse one would hide whether the objective falls."""
 
@@ -89,7 +86,7 @@ def costs(logits: npt.ArrayLike) -> Array:
     >>> costs([[0.0, 0.0], [1000.0, 0.0]]).round(3).tolist()
     [[0.693, 0.693], [0.0, 1000.0]]
     """
-    held = _rows("logits", logits)
+    held = rows_of("logits", logits)
     return np.logaddexp.reduce(held, axis=1, keepdims=True) - held
 
 
@@ -116,7 +113,7 @@ def similarity(x: npt.ArrayLike, neighbours: int = 20) -> sparse.csr_array:
     >>> similarity([[0.0], [1.0], [9.0], [10.0]], neighbours=1).toarray().round(2).tolist()
     [[0.61, 0.61, 0.0, 0.0], [0.61, 0.61, 0.0, 0.0], [0.0, 0.0, 0.61, 0.61], [0.0, 0.0, 0.61, 0.61]]
     """
-    held = _rows("x", x)
+    held = rows_of("x", x)
     at_least(1, neighbours=neighbours)
     n = len(held)
     if n < 2:
@@ -187,7 +184,7 @@ def partial_labels(
     clustering", 2024.
 
     """
-    held = _rows("cost", cost)
+    held = rows_of("cost", cost)
     n, k = held.shape
     if similarity is None:
         plain = partial_ot(held, rho, prior, eps, gamma, start=start)
@@ -199,7 +196,7 @@ def partial_labels(
     wanted = rho * (np.full(k, 1.0 / k) if prior is None else np.asarray(prior, float))
     found = partial_ot(held, rho, prior, eps, gamma, start=start, tol=FINE)
     if soft is not None:
-        begun = _rows("soft", soft)
+        begun = rows_of("soft", soft)
         if begun.shape != (n, k):
             raise ValueError(
                 f"soft must have the shape ({n}, {k}), got {begun.shape}; give None after a change of rows"
@@ -208,39 +205,15 @@ def partial_labels(
         found = _tangent(held, rho, prior, eps, gamma, similarity, strength, begun, found)
     objective = [_objective(held, found, wanted, eps, gamma, similarity, strength)]
     for _ in range(outer_rounds):
-        found = _tangent(held, rho, prior, eps, gamma, similarity, strength, found.soft, found)
-        objective.append(_objective(held, found, wanted, eps, gamma, similarity, strength))
+        next_ = _tangent(held, rho, prior, eps, gamma, similarity, strength, found.soft, found)
+        reached = _objective(held, next_, wanted, eps, gamma, similarity, strength)
+        if not next_.converged and not reached <= objective[-1]:
+            break  # a transport cut short by its rounds may be worse than where it began
+        found = next_
+        objective.append(reached)
         if objective[-2] - objective[-1] < outer_tol:
             break
     return Labels(found.soft, found.sink, found.start, np.array(objective))
-
-
-def kmeans_start(x: npt.ArrayLike, k: int, starts: int = 10, seed: int = 0) -> tuple[Array, Array]:
-    """Return the centres (k, d) and the shares (k,) of the best of several k-means runs, by squared distance.
-
-    Raises
-    ------
-    ValueError
-        There are fewer rows than clusters, or an argument is out of its range.
-
-    >>> centres, shares = kmeans_start([[0.0], [0.2], [0.1], [5.0]], 2)
-    >>> sorted(zip(centres.ravel().round(2).tolist(), shares.tolist()))
-    [(0.1, 0.75), (5.0, 0.25)]
-    """
-    held = _rows("x", x)
-    at_least(1, k=k, starts=starts)
-    if len(held) < k:
-        raise ValueError(f"x must have at least as many rows as clusters ({k}), got {len(held)}")
-    rng = np.random.default_rng(seed)
-    best, least = None, math.inf
-    for _ in range(starts):
-        centres, of = kmeans2(held, k, iter=50, minit="++", rng=rng, missing="warn")
-        spread = float(((held - centres[of]) ** 2).sum())
-        if spread < least:
-            best, least = (centres, of), spread
-    assert best is not None
-    counts = np.maximum(np.bincount(best[1], minlength=k), FLOOR)
-    return best[0], counts / counts.sum()
 
 
 def fit(
@@ -257,7 +230,7 @@ def fit(
     temperature: float = 0.1,
     eps: float = 0.1,
     gamma: float = 1.0,
-    outer_rounds: int = 100,
+    outer_rounds: int = 5,
 ) -> Fit:
     """Cluster rows of length 1 by rounds of soft labels, then prototypes, the share with a label growing to 1.
 
@@ -266,7 +239,7 @@ def fit(
     x
         (n, d), finite; rows are divided by their lengths, which must be above 0.
     centres
-        (k, d): where the prototypes begin, as `kmeans_start` finds them.
+        (k, d): where the prototypes begin, as `starting_points` finds them.
     prior
         (k,): shares of the clusters, above 0, of sum 1; uniform when None.
     keep
@@ -287,6 +260,7 @@ def fit(
     ValueError
         An argument is out of its range or of another shape.
 
+    >>> from driftline.models.clustering.starting_points import kmeans_start
     >>> rng = np.random.default_rng(0)
     >>> x = np.repeat([[1.0, 0.0], [0.0, 1.0]], [90, 10], axis=0) + rng.normal(0, 0.1, (100, 2))
     >>> fit(x, *kmeans_start(x, 2)[:1]).soft.argmax(axis=1)[:90].std()
@@ -363,15 +337,8 @@ def _shift(kernel: sparse.csr_array) -> float:
     return max(0.0, -least * (1.0 + 1e-5))
 
 
-def _rows(name: str, given: npt.ArrayLike) -> Array:
-    found = np.asarray(given, float)
-    if found.ndim != 2 or not found.size or not np.isfinite(found).all():
-        raise ValueError(f"{name} must be finite, with two dimensions and not empty, got shape {found.shape}")
-    return found
-
-
 def _unit(name: str, given: npt.ArrayLike) -> Array:
-    found = _rows(name, given)
+    found = rows_of(name, given)
     length = np.linalg.norm(found, axis=1, keepdims=True)
     if not length.min() > 0.0:
         raise ValueError(f"{name} must have no rows of zeros: they have no direction; drop them")
