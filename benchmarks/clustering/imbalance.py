@@ -24,14 +24,8 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from driftline.models.base import Array
-from driftline.models.clustering.partial_assignment import (
-    costs,
-    fit,
-    kmeans_start,
-    merged_start,
-    partial_labels,
-    similarity,
-)
+from driftline.models.clustering.partial_assignment import costs, fit, partial_labels, similarity
+from driftline.models.clustering.starting_points import kmeans_start, merged_start
 from driftline.models.transport import partial_ot, sinkhorn, unbalanced_ot
 
 CLASSES, LARGEST, TAIL = 10, 174, 3

@@ -298,7 +298,7 @@ def fit(
             mass = soft.sum(axis=0)
             shares = np.maximum(keep * shares + (1.0 - keep) * mass / mass.sum(), FLOOR)
             shares /= shares.sum()
-    return Fit(soft, found.sink, prototypes, shares)
+    return Fit(found.soft, found.sink, prototypes, shares)
 
 
 def _tangent(
@@ -342,4 +342,5 @@ def _unit(name: str, given: npt.ArrayLike) -> Array:
     length = np.linalg.norm(found, axis=1, keepdims=True)
     if not length.min() > 0.0:
         raise ValueError(f"{name} must have no rows of zeros: they have no direction; drop them")
-    return found / length
+    unit: Array = found / length
+    return unit

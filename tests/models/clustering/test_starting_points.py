@@ -24,7 +24,7 @@ def test_more_starts_never_end_further_away():
 
 
 def test_centres_to_spare_find_a_small_class_and_are_merged():
-    x, y = groups(6, [300, 300, 8], spread=0.3)
+    x, y = groups(6, [300, 300, 8], spread=0.15)
     centres, shares = merged_start(x, 3)
     of = (x @ centres.T / np.linalg.norm(centres, axis=1)).argmax(axis=1)
     assert len(set(of[y == 2].tolist())) == 1
