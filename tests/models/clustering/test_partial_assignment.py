@@ -134,7 +134,7 @@ def test_early_rounds_hold_back_what_is_unsure():
 
 @pytest.mark.slow
 def test_on_long_tailed_digits_the_tail_is_found():
-    """The bars at imbalance 10. Where classes are equal the variant loses .027 to balanced Sinkhorn, not the .02 asked."""
+    """The bars at imbalance 10; where classes are equal the variant loses .027 to balanced Sinkhorn, .02 was asked."""
     pytest.importorskip("sklearn")
     from benchmarks.clustering import imbalance as bench
 
