@@ -1,7 +1,7 @@
 """Where rounds of labels and prototypes begin: centres and shares of a batch, by k-means and by k-means merged.
 
-`merged_start` is ours: on long-tailed digits it beats the best of ten k-means runs in accuracy, overall and on the tail;
-on equal classes it loses.
+`merged_start` is ours: on long-tailed digits it beats the best of ten k-means runs in accuracy; on equal classes it
+loses a little.
 """
 
 import math
