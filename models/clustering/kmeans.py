@@ -6,6 +6,7 @@ Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2
 
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ def centres(points: Points, k: int, starts: int, rng: np.random.Generator, sprea
 
 
 def kmeans(
-    points: Points, k: int, starts: int = 10, rounds: int = 100, spread: bool = True, seed: int | Array = 0
+    points: Points, k: int, starts: int = 10, rounds: int = 100, spread: bool = True, seed: int | Sequence[int] = 0
 ) -> Partition:
     """Return the best of several runs of Lloyd's algorithm.
 

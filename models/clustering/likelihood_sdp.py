@@ -20,6 +20,7 @@ Zhuang, Chen, Yang and Zhang, "Likelihood adjusted semidefinite programs for clu
 
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
@@ -66,7 +67,7 @@ def cluster(
     steps: int = sdp.STEPS,
     tolerance: float = TOLERANCE,
     deadline: int | None = None,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> Clustering:
     """Cluster points by likelihood-adjusted programs.
 
@@ -128,6 +129,7 @@ def cluster(
         if solution is None or (allowed < steps and not solution.converged):
             plain = plain or sdp.peng_wei(points, k, steps=steps)
             labels = groups(sdp.rounded(plain.y[0], points, k, seed=seed), m)
+            spent += plain.decompositions
             return Clustering(labels, covariances(points, labels, k, covariance), plain.y, "sdp", 0, spent)
         done, y, before = done + 1, solution.y, labels
         labels = groups(_rounded(solution.y, points, k, seed), m)
@@ -216,7 +218,7 @@ def row_sums(y: Array, points: Points) -> Array:
     return share
 
 
-def _rounded(y: Array, points: Points, k: int, seed: int) -> Array:
+def _rounded(y: Array, points: Points, k: int, seed: int | Sequence[int]) -> Array:
     if len(y) > 1:
         share = row_sums(y, points)
         sure = (np.average(share.max(axis=1), weights=points.weight) - 1.0 / k) / (1.0 - 1.0 / k)

@@ -11,6 +11,7 @@ likelihood from incomplete data via the EM algorithm", JRSS B 39, 1977.
 
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -108,7 +109,7 @@ def em(
     rounds: int = 100,
     spread: bool = True,
     floor: float = FLOOR,
-    seed: int | Array = 0,
+    seed: int | Sequence[int] = 0,
 ) -> Fit:
     """Fit a mixture by EM and return the likeliest of several runs.
 

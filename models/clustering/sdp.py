@@ -15,6 +15,7 @@ Boyd et al., "Distributed optimization and statistical learning via ADMM", 2011:
 
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -167,7 +168,7 @@ def membership(labels: Array, weight: Array, k: int) -> Array:
     return y
 
 
-def rounded(y: Array, points: Points, k: int, starts: int = 10, seed: int | Array = 0) -> Array:
+def rounded(y: Array, points: Points, k: int, starts: int = 10, seed: int | Sequence[int] = 0) -> Array:
     """Return the partition (m,) that a membership matrix (m, m) is nearest to.
 
     That is k-means on the rows of the leading `k` eigenvectors times their eigenvalues, in units of s.
