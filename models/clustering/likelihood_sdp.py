@@ -159,12 +159,13 @@ def covariances(points: Points, labels: Array, k: int, family: Family, shrinkage
     scatter[:, np.arange(d), np.arange(d)] += mass @ points.within
     pooled = scatter.sum(axis=0) / points.weight.sum()
     known = (total >= (3 if family == "diag" else d + 2)) & (family != "shared")
-    found = np.where(known[:, None, None], scatter / np.maximum(total, 1e-300)[:, None, None], pooled)
+    found: Array = np.where(known[:, None, None], scatter / np.maximum(total, 1e-300)[:, None, None], pooled)
     if family == "diag":
         found = found * np.eye(d)
     # Points that are all equal have no variance, and a metric is needed all the same.
     least = 1e-12 * (np.trace(pooled) / d or 1.0)
-    return found + np.maximum(shrinkage * np.trace(found, axis1=1, axis2=2) / d, least)[:, None, None] * np.eye(d)
+    found += np.maximum(shrinkage * np.trace(found, axis1=1, axis2=2) / d, least)[:, None, None] * np.eye(d)
+    return found
 
 
 def affinities(points: Points, matrices: Array) -> Array:

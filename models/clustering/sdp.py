@@ -26,7 +26,7 @@ from driftline.models.clustering.points import Points, check_k
 from driftline.models.parameters import at_least, positive
 
 STEPS = 400
-TOLERANCE = 2e-5
+TOLERANCE = 5e-6
 RELAX = 1.6
 
 
@@ -186,7 +186,8 @@ def rounded(y: Array, points: Points, k: int, starts: int = 10, seed: int | Sequ
 
 def _semidefinite(y: Array) -> Array:
     value, vector = np.linalg.eigh(y)
-    return (vector * np.maximum(value, 0.0)[:, None]) @ np.swapaxes(vector, 1, 2)
+    part: Array = (vector * np.maximum(value, 0.0)[:, None]) @ np.swapaxes(vector, 1, 2)
+    return part
 
 
 def _bound(a: Array, s: Array, trace: float, v: Array, n: Array) -> float:
