@@ -92,9 +92,8 @@ def beside_scs(sizes: tuple[int, ...] = (60, 120)) -> None:
         return
     import cvxpy as cp  # type: ignore[import-not-found,unused-ignore]
 
-    print(
-        "\nPeng-Wei, 4 groups in 20 dimensions\n\n| points | ours s | SCS s | ratio | objectives |\n|---|---|---|---|---|"
-    )
+    print("\nPeng-Wei, 4 groups in 20 dimensions\n")
+    print("| points | ours s | SCS s | ratio | objectives |\n|---|---|---|---|---|")
     for n in sizes:
         rng = np.random.default_rng(0)
         p = points(rng.standard_normal((n, 20)) + 3.0 * np.eye(20)[np.arange(n) % 4])

@@ -80,7 +80,8 @@ def cluster(
     covariance
         Of each group its own, "full" or "diag"onal, or a full one "shared" by all.
     start
-        (m,) groups to take the first covariances from; None for those of the plain program.
+        (m,) groups to take the first covariances from; None for those of the plain program, which also replaces groups
+        whose covariances do not differ by BIC: the chance differences of a random start would never be unlearnt.
     plain
         The solution of the plain program for `k`, if it is known.
     rounds
@@ -110,15 +111,16 @@ def cluster(
     positive(tolerance=tolerance)
     if covariance not in get_args(Family):
         raise ValueError(f"covariance must be one of {', '.join(get_args(Family))}, got {covariance!r}")
-    if start is None and plain is None:
-        plain = sdp.peng_wei(points, k, steps=steps)
-    if start is None:
-        assert plain is not None
-        labels = groups(sdp.rounded(plain.y[0], points, k, seed=seed), m)
-    else:
+    labels = None
+    if start is not None:
         labels = groups(start, m, "start")
         if labels.max() >= k:
             raise ValueError(f"start must have at most k = {k} groups, got {int(labels.max()) + 1}")
+        if not _differ(points, labels, k, covariance):
+            labels = None
+    if labels is None:
+        plain = plain or sdp.peng_wei(points, k, steps=steps)
+        labels = groups(sdp.rounded(plain.y[0], points, k, seed=seed), m)
     done, spent, y = 0, 0, plain.y if plain else np.zeros((1, m, m))
     while done < rounds:
         matrices = covariances(points, labels, k, covariance)
@@ -227,6 +229,19 @@ def _rounded(y: Array, points: Points, k: int, seed: int | Sequence[int]) -> Arr
             labels: Array = share.argmax(axis=1)
             return labels
     return sdp.rounded(y.sum(axis=0), points, k, seed=seed)
+
+
+def _differ(points: Points, labels: Array, k: int, family: Family) -> bool:
+    """Say whether the groups' own covariances are worth their parameters."""
+    if family == "shared":
+        return False
+    d = points.x.shape[1]
+    own, pooled = (covariances(points, labels, k, of) for of in (family, "shared"))
+    if family == "diag":
+        pooled = pooled * np.eye(d)
+    gain = profile(points, labels, own) - profile(points, labels, pooled)
+    free = (k - 1) * (d if family == "diag" else d * (d + 1) / 2)
+    return bool(gain > 0.5 * free * np.log(max(points.weight.sum(), 1.0)))
 
 
 def _equal(matrices: Array) -> bool:

@@ -124,6 +124,27 @@ def test_with_nearly_equal_shapes_the_sum_is_rounded(seed):
     assert error(likelihood_sdp._rounded(found.y, p, 4, 0), labels) <= plain + 0.02
 
 
+def test_a_random_start_is_no_trap():
+    plain, random = [], []
+    for seed in range(3):
+        x, labels = two_close_pairs(seed)
+        p = points(x)
+        solution = sdp.peng_wei(p, 4)
+        plain.append(error(sdp.rounded(solution.y[0], p, 4), labels))
+        start = np.random.default_rng(1000 + seed).integers(0, 4, 84)
+        random.append(error(likelihood_sdp.cluster(p, 4, "full", start=start, plain=solution).labels, labels))
+    assert np.mean(random) <= np.mean(plain) + 0.02
+
+
+def test_a_start_of_different_shapes_is_kept():
+    x, labels = heteroscedastic(0)
+    p = points(x)
+    begun = likelihood_sdp.cluster(p, 3, "diag", start=labels, rounds=0)
+    assert np.array_equal(begun.labels, labels)
+    mixed = likelihood_sdp.cluster(p, 3, "diag", start=np.arange(84) % 3, rounds=0)
+    assert np.array_equal(mixed.labels, likelihood_sdp.cluster(p, 3, "diag", rounds=0).labels)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_with_equal_shapes_one_matrix_is_the_sum_of_all(seed):
     p = drawn(seed, 9)
