@@ -23,14 +23,14 @@ def test_a_stuck_state_is_recovered_and_a_good_one_is_left_alone(scale):
     for seed in range(10):
         found = snapshot(seed, scale)
         p = points(found.centroids, found.w, found.within_variances)
-        proposal = arbiter.propose(*found[:3], 5, stuck(found))
+        proposal = arbiter.propose(*found[:3], 5, stuck(found), deadline=400)
         assert proposal is not None
         peer = mixture.score(p, kmeans(p, 5, seed=seed).labels)
         reached += proposal.score >= peer - 1e-9 * abs(peer)
-        assert arbiter.propose(*found[:3], 5, proposal.labels) is None
+        assert arbiter.propose(*found[:3], 5, proposal.labels, deadline=400) is None
         if scale == 1.0:  # nearer groups share micro-clusters that are likelier elsewhere than where they were planted
             assert error(proposal.labels, found.labels) == 0.0
-            assert arbiter.propose(*found[:3], 5, found.labels) is None
+            assert arbiter.propose(*found[:3], 5, found.labels, deadline=400) is None
     assert reached >= 9
 
 
