@@ -1,6 +1,7 @@
 """Semidefinite programs for clustering beside k-means++ and EM: errors, costs, and the arbiter's proposals.
 
-Run `python -m benchmarks.clustering.arbiter`, and name tables (mixtures, recovery, scs) for less; the comparison with SCS needs cvxpy, and is left out without it.
+Run `python -m benchmarks.clustering.arbiter`, with names of tables (mixtures, recovery, scs) for less than all. The
+comparison with SCS needs cvxpy, and is left out without it.
 """
 
 import importlib.util
