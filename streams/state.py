@@ -49,18 +49,20 @@ def freeze(lane: Lane) -> tuple[Parts, Touched]:
     return parts, keyed
 
 
-def restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str] = ()) -> None:
+def restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str] = ()) -> bool:
     """Give a new lane a state that `freeze` returned; models named in `born` are not in it and begin here.
+
+    Returns whether the contests are those of the state: then whoever led leads again.
 
     Raises `Unsound` or `Foreign`.
     """
     try:
-        _restore(lane, parts, keyed, born)
+        return _restore(lane, parts, keyed, born)
     except (AttributeError, KeyError, IndexError, TypeError) as error:
         raise Foreign(f"{lane.name}: sealed by us, but of another form than this program writes: {error!r}") from error
 
 
-def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> None:
+def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> bool:
     vault, name = lane.vault, lane.name
     desk = vault.thaw(f"{name}/desk", parts["desk"])
     for slot in lane.slots:
@@ -84,18 +86,16 @@ def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> No
     lane.outbox = [Out(*out) for out in desk["outbox"]]
     lane.waiting.restore(vault.open(f"{name}/waiting", parts["waiting"]))
     # Those who answered each event: the models, and behind them the contests with the answers that they served.
-    before, panels = [*desk["slots"], *desk.get("contests", ())], list(desk["panels"])
-    new = {*born, *_restore_contests(lane, desk.get("contests", {}), desk["offsets"])}
+    contests = desk.get("contests", {})
+    before, panels = [*desk["slots"], *contests], list(desk["panels"])
+    begun = [name for name, one in lane.contests.items() if not one.restore(contests.get(name), desk["offsets"])]
+    new = {*born, *begun}
     voices = [*(slot.name for slot in lane.slots), *lane.contests]
     order = [before.index(name) if name in before and name not in new else None for name in voices]
     bases = [panels.index(task) if task in panels else None for task in lane.panels]
     if order != list(range(len(before))) or bases != list(range(len(panels))):
         lane.waiting.remap(order, bases)
-
-
-def _restore_contests(lane: Lane, kept: dict[str, Any], offsets: dict[str, int]) -> list[str]:
-    """Give contests what was kept of them; return those that begin here."""
-    return [name for name, one in lane.contests.items() if not one.restore(kept.get(name), offsets)]
+    return not begun and lane.contests.keys() == contests.keys()
 
 
 def family(slot: Slot) -> str:

@@ -64,7 +64,7 @@ class Tenure:
         self.born: set[str] = set()
         """Models that were not in the snapshot, or not in this version."""
         self.same_contests = False
-        """Whether all contests were in the snapshot as they are now: then who led is the same again."""
+        """Whether the contests are those of the snapshot: then who led is the same again."""
         self.origin: dict[str, int] = {}
         self.note = 0
         self.floor = 0
@@ -119,7 +119,7 @@ class Tenure:
                 snapshot = session.load(serial)
                 head = header.read(snapshot, lane.name, lane.vault)
                 born = self._born(head, lane)
-                restore(lane, snapshot.parts, snapshot.keyed, born)  # type: ignore[arg-type]
+                same = restore(lane, snapshot.parts, snapshot.keyed, born)  # type: ignore[arg-type]
             except Unsound as trouble:
                 troubles.append(str(trouble))
                 continue
@@ -129,8 +129,7 @@ class Tenure:
                 hit("discard.after")
             self.lane, self.serial = lane, serial
             self.origin, self.note, self.floor = head.origin, head.note, head.floor
-            self.born = born
-            self.same_contests = all(contest.since != head.offsets for contest in lane.contests.values())
+            self.born, self.same_contests = born, same
             return
         if troubles and self._recovery.on_unreadable == "stop":
             raise Stuck(

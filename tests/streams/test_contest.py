@@ -6,7 +6,10 @@ from lanes import LOGISTIC, STUBBORN, config, event, label, lane, read
 from pydantic import ValidationError
 
 from driftline.streams.events import Alarm
+from driftline.streams.log import MemoryLog
+from driftline.streams.memory_store import MemoryStore
 from driftline.streams.state import digests, freeze, restore
+from driftline.streams.tenure import Differs, Tenure
 
 
 class Fixed:
@@ -163,6 +166,55 @@ def test_a_champion_that_was_taken_out_or_changed_leaves_the_lead_to_the_first()
     restore(none, *state)
     assert "best" not in none.scores()
     assert [one.get("champion_of") for one in teach(none, 2, start=60)] == [None] * 6
+
+
+def held(contests, store, log):
+    """A new owner of the lane, with these contests."""
+    tenure = Tenure(lambda: lane(MODELS, contests=contests), store, log)
+    tenure.take()
+    tenure.order.drained = {"s": True, "s.labels": True}
+    return tenure
+
+
+OTHERS = [
+    {},
+    {"other": BEST["best"]},
+    {"best": {**BEST["best"], "run_length": 40}},
+    {**BEST, "more": {"models": ["this", "that"]}},
+]
+
+
+@pytest.mark.parametrize("contests", OTHERS)
+def test_what_was_published_stands_where_contests_were_changed_since(contests, monkeypatch):
+    for name in ("this", "that"):
+        monkeypatch.setitem(MODELS, name, fixed(0.3))
+    store, log = MemoryStore(), MemoryLog()
+    log.topic("s", 0).extend(event(n).value for n in range(6))
+    first = held(BEST, store, log.producer())
+    first.offer([event(0), event(1)])
+    first.checkpoint()
+    events = [event(n) for n in range(2, 6)]
+    first.offer(events)
+    first._log.flush()
+    before = len(log.topic("s.predictions", 0))
+    heir = held(contests, store, log.producer())
+    heir.offer(events)  # raises `Differs`, and would for ever, if who led were compared with another contest's
+    heir._log.flush()
+    assert len(log.topic("s.predictions", 0)) == before + 1  # the fence, and nothing again
+
+
+def test_another_leader_than_was_published_is_found_out_where_contests_are_the_same():
+    store, log = MemoryStore(), MemoryLog()
+    log.topic("s", 0).extend(event(n).value for n in range(6))
+    first = held(BEST, store, log.producer())
+    first.offer([event(0)])
+    first.checkpoint()
+    first.offer([event(1)])
+    first._log.flush()
+    heir = held(BEST, store, log.producer())
+    heir.lane.contests["best"].begin("yes")
+    with pytest.raises(Differs):
+        heir.offer([event(1)])
 
 
 def test_contests_of_other_tasks_hear_their_own_labels():
