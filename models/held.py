@@ -2,11 +2,14 @@
 
 Compiled functions take arrays from Python one by one, about a third of a microsecond each: for a hundred of them that
 is more than many a function does. Held once, they cost what one argument costs.
+
+Each file compiles a function of its own that calls `hold`. A shared one would keep everybody's types in one cache,
+which no process can read that lacks the modules of any of them.
 """
 
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.experimental import structref
 from numba.extending import overload
 
@@ -17,32 +20,35 @@ class _HeldType(types.StructRef):  # type: ignore[misc]
 
 
 class Held(structref.StructRefProxy):  # type: ignore[misc]
-    """A value that compiled functions read as `held.value`; its arrays are shared, not copied."""
-
-    def __new__(cls, value: Any) -> Any:
-        """Hold a value that numba can compile for, such as named tuples of arrays.
-
-        >>> import numpy as np
-        >>> @njit
-        ... def add_one(held):
-        ...     held.value[0][:] += 1.0
-        >>> numbers = np.zeros(2)
-        >>> add_one(Held((numbers, 7)))
-        >>> numbers.tolist()
-        [1.0, 1.0]
-        """
-        return _hold(value)
+    """What `hold` gives, as Python sees it: something to hand to compiled functions."""
 
 
 structref.define_boxing(_HeldType, Held)
 
 
-def _new(value):  # type: ignore[no-untyped-def]
-    raise NotImplementedError("for compiled code")
+def hold(value: Any) -> Any:
+    """In compiled code, hold a value, such as named tuples of arrays, to be read as `.value`; arrays are shared.
+
+    Raises `NotImplementedError` where it is not compiled.
+
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> @njit
+    ... def hold_numbers(numbers, count):
+    ...     return hold((numbers, count))
+    >>> @njit
+    ... def add_one(held):
+    ...     held.value[0][:] += 1.0
+    >>> numbers = np.zeros(2)
+    >>> add_one(hold_numbers(numbers, 7))
+    >>> numbers.tolist()
+    [1.0, 1.0]
+    """
+    raise NotImplementedError("call it from a compiled function, such as one marked @njit(cache=True)")
 
 
-@overload(_new)
-def _overload_new(value):  # type: ignore[no-untyped-def]
+@overload(hold)
+def _hold(value):  # type: ignore[no-untyped-def]
     held_type = _HeldType([("value", value)])
 
     def new(value):  # type: ignore[no-untyped-def]
@@ -51,8 +57,3 @@ def _overload_new(value):  # type: ignore[no-untyped-def]
         return held
 
     return new
-
-
-@njit(cache=True)
-def _hold(value):  # type: ignore[no-untyped-def]
-    return _new(value)  # type: ignore[no-untyped-call]

@@ -212,7 +212,7 @@ class IHomer(base.MultiLabelClassifier):  # type: ignore[misc]
         """Hold all arrays for compiled code; again where any of them was replaced."""
         parts = (self._state, self._scratch, self.hierarchy.counts, self._bank, self._losses)
         if self._held is None or any(new is not old for new, old in zip(parts, self._held_parts, strict=True)):
-            self._held, self._held_parts = Held(parts), parts
+            self._held, self._held_parts = ihomer_step.hold(*parts), parts
         return self._held
 
     def _learn(self, rows: Rows, truths: Array) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from driftline.models import adwin_bank
+from driftline.models import held as holding
 from driftline.models.base import Array
 from driftline.models.multilabel import (
     bernoulli_tree,
@@ -156,6 +157,12 @@ def scratch(state: State) -> Scratch:
         np.zeros(labels + 1),
         np.zeros(labels + 1),
     )
+
+
+@njit(cache=True)
+def hold(state, scratch, pairs, bank, since):  # type: ignore[no-untyped-def]
+    """Hold all arrays for `run`, which says what they are, and `predict`."""
+    return holding.hold((state, scratch, pairs, bank, since))
 
 
 @njit(cache=True)

@@ -20,6 +20,7 @@ from driftline.services.console import CHECK_FAILED, UNAVAILABLE, fail, out, set
 from driftline.services.servers import ServerError, ServerUnavailable
 from driftline.services.topics import TopicError
 from driftline.services.up import Stack
+from driftline.services.verdict_shown import show_verdict
 
 if TYPE_CHECKING:
     from driftline.services.demo import View
@@ -69,6 +70,9 @@ def demo(
             fail("stopped before the end: nothing was proven")
         out.print(_proof(verdicts))
         if not all(verdict.equal for verdict in verdicts):
+            for verdict in verdicts:
+                if not verdict.equal:
+                    show_verdict(verdict)
             removing.pop_all()
             fail(f"a lane's state is not what its log says: this is a bug, please report it{kept}", CHECK_FAILED)
         out.print("every lane equals the sequential replay of its log, prediction for prediction", style="green")

@@ -34,6 +34,7 @@ from driftline.services.score_rows import scores_table
 from driftline.services.settings import Settings
 from driftline.services.sources import JsonLines
 from driftline.services.topics import partition_counts
+from driftline.services.verdict_shown import show_verdict
 
 SHOWN = 5
 """Dead letters and alarms that people are shown."""
@@ -177,7 +178,7 @@ def _verify(settings: Settings, stream: str, partition: int | None, as_json: boo
         say_json({"lanes": said, "not_verified": [str(why) for _, why in troubles]})
     else:
         for verdict in verdicts:
-            _show_verdict(verdict)
+            show_verdict(verdict)
     for _, why in troubles:
         err.print(f"cannot verify {why}", style="red", markup=False, highlight=False)
     if not all(verdict.equal for verdict in verdicts):
@@ -186,26 +187,3 @@ def _verify(settings: Settings, stream: str, partition: int | None, as_json: boo
         raise typer.Exit(max(code for code, _ in troubles))
     if not verdicts:
         fail(f"{stream}: nothing has been handled yet, so there is nothing to verify")
-
-
-def _show_verdict(verdict: Verdict) -> None:
-    answer = "[green]equal[/green]" if verdict.equal else "[red]NOT equal[/red]"
-    out.print(
-        f"{verdict.lane}: {answer}: {verdict.messages:,} messages handled again, {verdict.predictions:,} predictions "
-        f"compared, generation {verdict.serial}",
-        highlight=False,
-    )
-    table = Table("part", "live", "rebuilt", "", box=None, padding=(0, 2, 0, 2))
-    for name, (live, rebuilt) in verdict.parts.items():
-        same = live == rebuilt
-        table.add_row(name, live[:16], rebuilt[:16], "equal" if same else "DIFFERS", style="" if same else "red")
-    out.print(table)
-    for name, offsets in verdict.joined.items():
-        at = ", ".join(f"{topic} {offset}" for topic, offset in offsets.items())
-        out.print(f"  {name} joined later, at {at}: rebuilt from there", highlight=False)
-    if verdict.earlier:
-        out.print(f"  {verdict.earlier:,} predictions of earlier models were not compared", highlight=False)
-    for said in verdict.values:
-        out.print(f"  {said}", style="red", markup=False, highlight=False)
-    if verdict.wrong_values > len(verdict.values):
-        out.print(f"  … and {verdict.wrong_values - len(verdict.values):,} more", style="red", highlight=False)

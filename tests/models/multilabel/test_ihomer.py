@@ -217,8 +217,8 @@ def test_its_gauges_and_pictures_show_what_it_knows():
 def test_after_the_warm_up_nothing_is_compiled_any_more():
     """A lane would have to wait for it, half a minute and more."""
     IHomer.warm_up()
-    compiled = [ihomer_step.run, ihomer_step.predict, ihomer_step.doubt, ihomer_step.begin_race]
-    assert [len(one.signatures) for one in compiled] == [1] * 4
+    compiled = [ihomer_step.hold, ihomer_step.run, ihomer_step.predict, ihomer_step.doubt, ihomer_step.begin_race]
+    assert [len(one.signatures) for one in compiled] == [1] * 5
     model = IHomer()
     model.learn_rows([{"a": 1.0}, {}], [{"p": True}, {"q": True, "p": False}])
     model.learn_one({}, {})
@@ -231,4 +231,4 @@ def test_after_the_warm_up_nothing_is_compiled_any_more():
         other.restore(unpack(pack(model.state())))
         pickle.loads(pickle.dumps(other)).learn_many(form, np.asfortranarray(y))
         other.predict_one({0: 1.0})
-    assert [len(one.signatures) for one in compiled] == [1] * 4
+    assert [len(one.signatures) for one in compiled] == [1] * 5
