@@ -11,13 +11,21 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, Any
 
-from driftline.streams.config import ContestConfig
+from driftline.streams.config import ContestConfig, StreamConfig
 from driftline.streams.evidence import Evidence
 from driftline.streams.losses import LOSSES
 from driftline.streams.scores import Guess
 
 if TYPE_CHECKING:
     from driftline.streams.slots import Lesson, Slot
+
+
+def contests_of(config: StreamConfig, slots: list[Slot]) -> dict[str, Contest]:
+    """Make the contests of a stream, which answer behind its models."""
+    return {
+        name: Contest(name, len(slots) + place, said, slots)
+        for place, (name, said) in enumerate(config.contests.items())
+    }
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from driftline.models.base import News
 from driftline.streams import letters
 from driftline.streams.baselines import Panel
 from driftline.streams.config import StreamConfig
-from driftline.streams.contest import Contest, Promotion
+from driftline.streams.contest import Contest, Promotion, contests_of
 from driftline.streams.events import ENTITY, KINDS, LabelEvent
 from driftline.streams.letters import Out
 from driftline.streams.scores import Guess, Scores
@@ -94,10 +94,7 @@ class Lane:
         self._accepts = list({panel.accepts: None for panel in self._panels if panel.accepts is not never})
         self._uniform = len(self._panels) == 1
         """Whether one check of a label's type is enough for all models."""
-        self.contests = {
-            name: Contest(name, len(self.slots) + place, said, self.slots)
-            for place, (name, said) in enumerate(config.contests.items())
-        }
+        self.contests = contests_of(config, self.slots)
         self._judged = [[one for one in self.contests.values() if one.task.name == task] for task in self.panels]
         self._taught = [[slot for slot in self.slots if slot.task.name == task] for task in self.panels]
         self._entity = operator.attrgetter(ENTITY[config.kind])
