@@ -121,6 +121,48 @@ class News(NamedTuple):
     before: float
     after: float
     """Evidence, in the unit that the text names."""
+    who: str = ""
+    """To what it happened, by its id: a cluster; empty where it is the model as a whole."""
+    others: tuple[str, ...] = ()
+    """The ids that it came from or that came of it: of a split the new ones, of a merger those that are no more."""
+
+
+class Assignment(NamedTuple):
+    """Where a clusterer puts an event."""
+
+    cluster: int
+    """The id, which lasts as long as the cluster; -1 for an event that belongs to none."""
+    confidence: float
+    """In [0, 1]: how sure it is that the event is of this cluster and no other."""
+    distance: float
+    """Root of the mean squared distance to the nearest cluster, in that one's own standard deviations: 1 is usual."""
+    novelty: float
+    """In [0, 1]: how strange the event is, as `score_one` says it."""
+
+
+@runtime_checkable
+class Assigner(Protocol):
+    """Says more of an event's cluster than its id, and learns from the events themselves."""
+
+    def assign_one(self, x: Features) -> Assignment:
+        """Return where the event belongs; nothing is learnt."""
+        ...
+
+    def prequential_rows(self, xs: Sequence[Features]) -> list[Assignment]:
+        """Assign each event as `assign_one` would before it is learnt, then learn it; where this raises, nothing was.
+
+        The same as one by one, only faster.
+        """
+        ...
+
+
+@runtime_checkable
+class Reclusterable(Protocol):
+    """Can look at its clusters anew without forgetting what it has learnt."""
+
+    def recluster(self) -> None:
+        """Find the clusters anew, as after a drift; ids last."""
+        ...
 
 
 @runtime_checkable
