@@ -32,7 +32,7 @@ def moments(w, mean, variance, leaf, a, floor, mu, v):  # type: ignore[no-untype
                     away = mean[i, j] - mu[j]
                     v[j] += w[i] * (away * away + variance[i, j])
     for j in range(d):
-        v[j] = v[j] / max(mass, 1e-300) + floor
+        v[j] = v[j] / max(mass, 1e-300) + floor[j]
     return mass
 
 

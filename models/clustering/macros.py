@@ -37,7 +37,7 @@ class Scores(NamedTuple):
     events that are far from all, where posteriors do not."""
 
 
-def macros(moments: Moments, ids: Array) -> Macros:
+def macros(moments: Moments, ids: Array, floor: float | Array = FLOOR) -> Macros:
     """Return the clusters that micro-clusters of these ids (m,) make.
 
     >>> made = macros(Moments(np.ones(2), np.array([[0.0], [2.0]]), np.zeros((2, 1))), np.array([7, 7]))
@@ -50,7 +50,7 @@ def macros(moments: Moments, ids: Array) -> Macros:
     mass = share.sum(axis=1)
     share /= mass[:, None]
     mean = share @ moments.mean
-    variance = share @ (moments.variance + (moments.mean - mean[inside]) ** 2) + FLOOR
+    variance = share @ (moments.variance + (moments.mean - mean[inside]) ** 2) + floor
     return Macros(held, mass, mean, variance)
 
 

@@ -23,20 +23,31 @@ from numba import njit
 
 from driftline.models import arrays
 from driftline.models.base import Array, Plain
+from driftline.models.clustering.compaction import (
+    DROPPED,
+    GROWTH,
+    LEARNT,
+    LIVE,
+    RADIUS,
+    RECENT_UNIT,
+    UNASSIGNED,
+    UNIT,
+    compact,
+    remove,
+)
 from driftline.models.parameters import at_least, positive
 
-UNASSIGNED = -1
-"""The macro of a micro-cluster that belongs to none."""
+__all__ = ["DROPPED", "GROWTH", "LEARNT", "LIVE", "RADIUS", "RECENT_UNIT", "UNASSIGNED", "UNIT"]
+
 LEAST_WEIGHT = 0.05
 """A micro-cluster of less than so many events is dropped."""
 DROP_EVERY = 64
 """Events between two looks for such ones."""
-GROWTH = 1.3
-"""The most by which one compaction widens the radius."""
+RECENT = 8.0
+"""How much faster than the weight the recent one decays."""
 FARTHEST = 1e100
 """Features are held within this of 0: its square must be a number."""
-LEARNT, LIVE = range(2)
-UNIT, RADIUS, DROPPED = range(3)
+_ANY = -(2**62)
 _FULL = 2.0**40  # all weights are divided by the unit when it has grown to this
 _FLAT = 1e-290  # a sum of squares up to this is that of a constant feature
 
@@ -53,18 +64,24 @@ class Micro(NamedTuple):
     """(C, d) float64, in the features' units."""
     variance: Array
     """(C, d) float64, in the features' squared units."""
+    recent: Array
+    """(C,) float64: the same with an eighth of the half-life, in a growing unit of its own."""
     seen: Array
     """(C,) int64: events that had been learnt when the last one was absorbed."""
+    opened: Array
+    """(C,) int64: the same of the first one."""
     macro: Array
     """(C,) int64: the cluster that each belongs to, or `UNASSIGNED`. Set from outside; never merged across."""
     shared: Array
-    """(C, C) float64, in the growing unit: events within the radius of both and of none nearer; symmetric."""
+    """(C, C) float64, or (0, 0) where not wanted, in the growing unit: events within the radius of both and of none
+    nearer; symmetric."""
     scale: Array
     """(2, d) float64: mean of all events, and sum of squared distances from it."""
     counts: Array
     """(2,) int64: events learnt, and micro-clusters."""
     numbers: Array
-    """(3,) float64: weight of a new event, radius in standardised units, and weight that was dropped."""
+    """(4,) float64: weight of a new event, radius in standardised units, weight that was dropped, and the recent weight
+    of a new event."""
     compact_to: int
     growth: float
 
@@ -80,7 +97,9 @@ class Moments(NamedTuple):
     """(m, d)."""
 
 
-def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000.0, radius: float = 0.2) -> Micro:
+def make(
+    d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000.0, radius: float = 0.2, density: bool = True
+) -> Micro:
     """Return a state that has learnt nothing.
 
     Parameters
@@ -96,6 +115,8 @@ def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000
     radius
         The distance within which an event is absorbed at first, in standard deviations per √d, above 0. Compactions
         widen it.
+    density
+        Whether to count the events that lie between two micro-clusters.
 
     Raises
     ------
@@ -114,26 +135,33 @@ def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000
         weight=np.zeros(most),
         mean=np.zeros((most, d)),
         variance=np.zeros((most, d)),
+        recent=np.zeros(most),
         seen=np.zeros(most, np.int64),
+        opened=np.zeros(most, np.int64),
         macro=np.full(most, UNASSIGNED, np.int64),
-        shared=np.zeros((most, most)),
+        shared=np.zeros((most, most) if density else (0, 0)),
         scale=np.zeros((2, d)),
         counts=np.zeros(2, np.int64),
-        numbers=np.array([1.0, radius * d**0.5, 0.0]),
+        numbers=np.array([1.0, radius * d**0.5, 0.0, 1.0]),
         compact_to=int(compact_to),
         growth=float(2.0 ** (1.0 / half_life)),
     )
 
 
-def learn(micro: Micro, X: Array) -> None:
+def learn(micro: Micro, X: Array, macro: Array | None = None) -> None:
     """Learn events (n, d) in order: each is absorbed by the nearest micro-cluster within the radius, or opens one.
+
+    With `macro` (n,) int64, the cluster of each event, one that it opens belongs there too, and events of settled
+    clusters (from 0) are absorbed by micro-clusters of such, others only by those of the very same. Without it any
+    micro-cluster absorbs, and a new one belongs to none.
 
     Raises
     ------
     ValueError
         The events have another number of features, or not all are finite; nothing was learnt.
     """
-    _learn(micro, events(micro, X))
+    X = events(micro, X)
+    _learn(micro, X, np.full(len(X), _ANY) if macro is None else macro)
 
 
 def events(micro: Micro, X: Array) -> Array:
@@ -148,18 +176,18 @@ def events(micro: Micro, X: Array) -> Array:
 
 def standardise(micro: Micro, X: Array) -> Array:
     """Return events (n, d) in standardised units; a feature that was constant so far becomes 0."""
-    standardised: Array = (X - micro.scale[0]) * _per_sd(micro)
+    standardised: Array = (X - micro.scale[0]) * per_sd(micro)
     return standardised
 
 
 def moments(micro: Micro) -> Moments:
     """Return the micro-clusters in standardised units."""
     live = int(micro.counts[LIVE])
-    per_sd = _per_sd(micro)
+    scale = per_sd(micro)
     return Moments(
         micro.weight[:live] / micro.numbers[UNIT],
-        (micro.mean[:live] - micro.scale[0]) * per_sd,
-        micro.variance[:live] * per_sd**2,
+        (micro.mean[:live] - micro.scale[0]) * scale,
+        micro.variance[:live] * scale**2,
     )
 
 
@@ -174,6 +202,26 @@ def shared(micro: Micro) -> Array:
     live = int(micro.counts[LIVE])
     held: Array = micro.shared[:live, :live] / micro.numbers[UNIT]
     return held
+
+
+def drop(micro: Micro, which: Array) -> None:
+    """Forget those micro-clusters that are marked in `which` (m,) bool."""
+    for i in np.flatnonzero(which)[::-1].tolist():
+        micro.numbers[DROPPED] += micro.weight[i]
+        remove(micro, i)
+
+
+def wider(micro: Micro, values: Array) -> Micro:
+    """Return the same with more features, each of which had the value (new,) in all events so far."""
+    more = len(values)
+    wide = make(micro.mean.shape[1] + more, len(micro.weight), micro.compact_to, density=len(micro.shared) > 0)
+    wide = wide._replace(growth=micro.growth)
+    wide = arrays.pour(micro, wide)
+    live = int(micro.counts[LIVE])
+    wide.mean[:live, -more:] = values
+    wide.scale[0, -more:] = values
+    wide.numbers[RADIUS] = micro.numbers[RADIUS] * (wide.mean.shape[1] / micro.mean.shape[1]) ** 0.5
+    return wide
 
 
 def state(micro: Micro) -> dict[str, Plain]:
@@ -195,15 +243,16 @@ def restore(micro: Micro, state: dict[str, Plain]) -> None:
     arrays.refill(micro, state)
 
 
-def _per_sd(micro: Micro) -> Array:
+def per_sd(micro: Micro) -> Array:
+    """Return 1 / standard deviation (d,) over all events; 0 for a feature that was constant so far."""
     spread = micro.scale[1]
     varied = spread > _FLAT
-    per_sd: Array = np.where(varied, np.sqrt(micro.counts[LEARNT] / np.where(varied, spread, 1.0)), 0.0)
-    return per_sd
+    found: Array = np.where(varied, np.sqrt(micro.counts[LEARNT] / np.where(varied, spread, 1.0)), 0.0)
+    return found
 
 
 @njit(cache=True)
-def _learn(micro, X):  # type: ignore[no-untyped-def]
+def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
     d = X.shape[1]
     precision = np.zeros(d)
     near = np.zeros(2, np.int64)
@@ -215,20 +264,24 @@ def _learn(micro, X):  # type: ignore[no-untyped-def]
         micro.numbers[UNIT] *= micro.growth
         if micro.numbers[UNIT] > _FULL:
             _renew_unit(micro)
+        micro.numbers[RECENT_UNIT] *= micro.growth**RECENT
+        if micro.numbers[RECENT_UNIT] > _FULL:
+            micro.recent[: micro.counts[LIVE]] /= micro.numbers[RECENT_UNIT]
+            micro.numbers[RECENT_UNIT] = 1.0
         if n % DROP_EVERY == 0:
             _drop_light(micro)
-        first, second = _nearest(micro, x, precision, near)
+        first, second = _nearest(micro, x, macro[t], precision, near)
         if not first <= micro.numbers[RADIUS] ** 2 and micro.counts[LIVE] == len(micro.weight):
-            _compact(micro, precision)
-            first, second = _nearest(micro, x, precision, near)
+            compact(micro, precision)
+            first, second = _nearest(micro, x, macro[t], precision, near)
         within = micro.numbers[RADIUS] ** 2
         if first <= within:
-            if second <= within:
+            if second <= within and len(micro.shared):
                 micro.shared[near[0], near[1]] += micro.numbers[UNIT]
                 micro.shared[near[1], near[0]] += micro.numbers[UNIT]
             _absorb(micro, near[0], x)
         else:
-            _open(micro, x)
+            _open(micro, x, macro[t])
 
 
 @njit(cache=True)
@@ -244,20 +297,21 @@ def _rescale(scale, n, x, precision):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _renew_unit(micro):  # type: ignore[no-untyped-def]
     unit = micro.numbers[UNIT]
-    for i in range(micro.counts[LIVE]):
-        micro.weight[i] /= unit
-        for k in range(micro.counts[LIVE]):
-            micro.shared[i, k] /= unit
+    micro.weight[: micro.counts[LIVE]] /= unit
+    micro.shared[:] /= unit
     micro.numbers[DROPPED] /= unit
     micro.numbers[UNIT] = 1.0
 
 
 @njit(cache=True)
-def _nearest(micro, x, precision, near):  # type: ignore[no-untyped-def]
+def _nearest(micro, x, macro, precision, near):  # type: ignore[no-untyped-def]
     """Put the two nearest micro-clusters into `near`; return their squared distances, infinite where none is."""
     first = second = np.inf
     near[0] = near[1] = -1
     for i in range(micro.counts[LIVE]):
+        kin = macro == _ANY or macro == micro.macro[i] or (macro >= 0 and micro.macro[i] >= 0)
+        if not kin:
+            continue
         mean = micro.mean[i]
         distance = 0.0
         for j in range(len(x)):
@@ -279,17 +333,20 @@ def _absorb(micro, i, x):  # type: ignore[no-untyped-def]
         away = x[j] - micro.mean[i, j]
         micro.mean[i, j] += part * away
         micro.variance[i, j] = (1.0 - part) * (micro.variance[i, j] + part * away * away)
+    micro.recent[i] += micro.numbers[RECENT_UNIT]
     micro.seen[i] = micro.counts[LEARNT]
 
 
 @njit(cache=True)
-def _open(micro, x):  # type: ignore[no-untyped-def]
+def _open(micro, x, macro):  # type: ignore[no-untyped-def]
     i = micro.counts[LIVE]
     micro.counts[LIVE] += 1
     micro.weight[i] = micro.numbers[UNIT]
     for j in range(len(x)):
         micro.mean[i, j] = x[j]
-    micro.seen[i] = micro.counts[LEARNT]
+    micro.recent[i] = micro.numbers[RECENT_UNIT]
+    micro.seen[i] = micro.opened[i] = micro.counts[LEARNT]
+    micro.macro[i] = UNASSIGNED if macro == _ANY else macro
 
 
 @njit(cache=True)
@@ -298,121 +355,6 @@ def _drop_light(micro):  # type: ignore[no-untyped-def]
     while i < micro.counts[LIVE]:
         if micro.weight[i] < LEAST_WEIGHT * micro.numbers[UNIT]:
             micro.numbers[DROPPED] += micro.weight[i]
-            _remove(micro, i)
+            remove(micro, i)
         else:
             i += 1
-
-
-@njit(cache=True)
-def _remove(micro, i):  # type: ignore[no-untyped-def]
-    """Put the last micro-cluster in the place of this one."""
-    last = micro.counts[LIVE] - 1
-    micro.weight[i], micro.weight[last] = micro.weight[last], 0.0
-    micro.seen[i], micro.seen[last] = micro.seen[last], 0
-    micro.macro[i], micro.macro[last] = micro.macro[last], UNASSIGNED
-    for j in range(micro.mean.shape[1]):
-        micro.mean[i, j], micro.mean[last, j] = micro.mean[last, j], 0.0
-        micro.variance[i, j], micro.variance[last, j] = micro.variance[last, j], 0.0
-    for k in range(last + 1):
-        value = micro.shared[k, last] if k != i else 0.0
-        micro.shared[i, k] = micro.shared[k, i] = value
-        micro.shared[last, k] = micro.shared[k, last] = 0.0
-    micro.counts[LIVE] = last
-
-
-@njit(cache=True)
-def _merge(micro, i, k):  # type: ignore[no-untyped-def]
-    """Make one micro-cluster `i` of two; `k` is empty then."""
-    whole = micro.weight[i] + micro.weight[k]
-    part = micro.weight[k] / whole
-    for j in range(micro.mean.shape[1]):
-        away = micro.mean[k, j] - micro.mean[i, j]
-        micro.mean[i, j] += part * away
-        inner = (1.0 - part) * micro.variance[i, j] + part * micro.variance[k, j]
-        micro.variance[i, j] = inner + part * (1.0 - part) * away * away
-    if micro.weight[k] > micro.weight[i]:
-        micro.macro[i] = micro.macro[k]
-    micro.weight[i] = whole
-    micro.seen[i] = max(micro.seen[i], micro.seen[k])
-    for other in range(micro.counts[LIVE]):
-        value = micro.shared[i, other] + micro.shared[k, other] if other != i else 0.0
-        micro.shared[i, other] = micro.shared[other, i] = value
-
-
-@njit(cache=True)
-def _compact(micro, precision):  # type: ignore[no-untyped-def]
-    """Merge the nearest pairs of the same macro; where that makes no room, the nearest of all."""
-    widest = _merge_nearest(micro, precision, micro.compact_to, True)
-    if micro.counts[LIVE] == len(micro.weight):
-        widest = _merge_nearest(micro, precision, len(micro.weight) - 1, False)
-    radius = micro.numbers[RADIUS]
-    micro.numbers[RADIUS] = max(radius, min(np.sqrt(widest), GROWTH * radius))
-
-
-@njit(cache=True)
-def _merge_nearest(micro, precision, until, same):  # type: ignore[no-untyped-def]
-    """Return the largest squared distance of those merged."""
-    live = micro.counts[LIVE]
-    apart = np.empty((live, live))
-    closest = np.empty(live)
-    to = np.zeros(live, np.int64)
-    for i in range(live):
-        _measure(micro, precision, same, apart, i, i + 1)
-    for i in range(live):
-        _look(apart, closest, to, i)
-    widest = 0.0
-    gone = np.zeros(live, np.bool_)
-    left = live
-    while left > until:
-        i = _least(closest)
-        if closest[i] == np.inf:
-            break
-        k = to[i]
-        widest = max(widest, closest[i])
-        _merge(micro, i, k)
-        gone[k] = True
-        left -= 1
-        closest[k] = np.inf
-        _measure(micro, precision, same, apart, i, live)
-        for other in range(live):
-            apart[k, other] = apart[other, k] = np.inf
-            if gone[other]:
-                apart[i, other] = apart[other, i] = np.inf
-        for other in range(live):
-            if not gone[other] and (other == i or to[other] == i or to[other] == k):
-                _look(apart, closest, to, other)
-            elif apart[other, i] < closest[other]:
-                closest[other], to[other] = apart[other, i], i
-    for k in range(live - 1, -1, -1):
-        if gone[k]:
-            _remove(micro, k)
-    return widest
-
-
-@njit(cache=True)
-def _measure(micro, precision, same, apart, i, until):  # type: ignore[no-untyped-def]
-    """Put the squared distances of one micro-cluster to the first so many into `apart`, both ways."""
-    for k in range(until):
-        if k == i or (same and micro.macro[i] != micro.macro[k]):
-            distance = np.inf
-        else:
-            distance = 0.0
-            for j in range(len(precision)):
-                away = micro.mean[i, j] - micro.mean[k, j]
-                distance += away * away * precision[j]
-        apart[i, k] = apart[k, i] = distance
-
-
-@njit(cache=True)
-def _look(apart, closest, to, i):  # type: ignore[no-untyped-def]
-    to[i] = _least(apart[i])
-    closest[i] = apart[i, to[i]]
-
-
-@njit(cache=True)
-def _least(values):  # type: ignore[no-untyped-def]
-    at = 0
-    for i in range(len(values)):
-        if values[i] < values[at]:
-            at = i
-    return at

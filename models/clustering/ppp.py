@@ -22,7 +22,10 @@ from numba import njit
 
 from driftline.models.base import Array
 from driftline.models.clustering import gaussians
-from driftline.models.parameters import at_least, positive, within
+from driftline.models.clustering.gaussians import COUNTED
+from driftline.models.parameters import at_least, within
+
+__all__ = ["COUNTED", "FLOOR", "PENALTY", "Partition", "gain", "partition", "partition_points"]
 
 PENALTY = 3.0
 """Multiple of the BIC penalty; 1 is plain BIC."""
@@ -63,7 +66,7 @@ def partition(
     leaves: int = LEAVES,
     depth: int = DEPTH,
     least_mass: float = LEAST_MASS,
-    floor: float = FLOOR,
+    floor: float | Array = FLOOR,
 ) -> Partition:
     """Find the clusters of micro-clusters.
 
@@ -96,15 +99,15 @@ def partition(
     w, mean, variance = _checked(w, mean, variance)
     at_least(1, leaves=leaves)
     at_least(0, depth=depth)
-    positive(floor=floor)
     within("[0, inf)", penalty=penalty, least_mass=least_mass)
+    floors = _floors(floor, mean.shape[1])
     order = canonical_order(w, mean, variance)
     w, mean, variance = w[order], mean[order], variance[order]
     given = np.zeros(len(w), np.int64) if groups is None else np.asarray(groups)
     if given.shape != w.shape:
         raise ValueError(f"groups must be ({len(w)},), got {given.shape}")
-    found = _over_split(w, mean, variance, given[order], again, leaves, depth, least_mass, floor)
-    inside, gains, mass = _merged(w, mean, variance, found, penalty, floor)
+    found = _over_split(w, mean, variance, given[order], again, leaves, depth, least_mass, floors)
+    inside, gains, mass = _merged(w, mean, variance, found, penalty, floors)
     labels = np.empty(len(w), np.int64)
     labels[order] = inside
     return Partition(labels, gains, gains.min(axis=1, initial=np.inf) / mass)
@@ -121,7 +124,7 @@ def partition_points(X: Array, **parameters: float) -> Partition:
 
 
 def gain(
-    w: Array, mean: Array, variance: Array | None, second: Array, penalty: float = PENALTY, floor: float = FLOOR
+    w: Array, mean: Array, variance: Array | None, second: Array, penalty: float = PENALTY, floor: float | Array = FLOOR
 ) -> float:
     """Return the nats gained by two Gaussians over one, after the penalty.
 
@@ -154,13 +157,21 @@ def gain(
             f"second must say of each of {len(w)} micro-clusters whether it is, and leave some on each side"
         )
     order = canonical_order(w, mean, variance)
-    mass, mu, v, own = gaussians.leaves(w[order], mean[order], variance[order], side[order], 2, floor)
+    floors = _floors(floor, mean.shape[1])
+    mass, mu, v, own = gaussians.leaves(w[order], mean[order], variance[order], side[order], 2, floors)
     return float(gaussians.gain(w[order], mean[order], variance[order], side[order], mass, mu, v, own, 0, 1, penalty))
 
 
 def canonical_order(w: Array, mean: Array, variance: Array) -> Array:
     """Return the order (m,) by mean, the first feature counting most, then by variance and weight."""
     return np.lexsort([w, *variance.T[::-1], *mean.T[::-1]])
+
+
+def _floors(floor: float | Array, d: int) -> Array:
+    floors = np.ascontiguousarray(np.broadcast_to(np.asarray(floor, np.float64), (d,)))
+    if not (floors > 0.0).all():
+        raise ValueError(f"floor must be above 0, got {floor}")
+    return floors
 
 
 def _checked(w: Array, mean: Array, variance: Array | None) -> tuple[Array, Array, Array]:
@@ -186,7 +197,7 @@ def _over_split(
     leaves: int,
     depth: int,
     least_mass: float,
-    floor: float,
+    floor: Array,
 ) -> Array:
     """Return (m,) which leaf each is in; leaves are numbered from 0 by their first members."""
     numbers, group_of = np.unique(groups, return_inverse=True)
@@ -230,7 +241,7 @@ def _above(w: Array, mean: Array) -> Array:
 
 
 def _merged(
-    w: Array, mean: Array, variance: Array, leaf: Array, penalty: float, floor: float
+    w: Array, mean: Array, variance: Array, leaf: Array, penalty: float, floor: Array
 ) -> tuple[Array, Array, Array]:
     """Merge leaves while the smallest gain is not above 0; return (m,) the clusters, their gains and their masses."""
     k = int(leaf.max()) + 1

@@ -1,0 +1,75 @@
+"""What a new partition of micro-clusters changes about the clusters that there are.
+
+Old and new clusters that share micro-clusters hang together; of each such family it is said whether a cluster goes on,
+was split, several were merged, or all was arranged anew. What belongs to no cluster yet and stays by itself is new.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from driftline.models.base import Array
+
+SHARED = 0.25
+"""The least part of an old or a new cluster that makes it a relative of the other."""
+
+
+class Family(NamedTuple):
+    """Old and new clusters that belong together."""
+
+    old: tuple[int, ...]
+    """Ids, ascending."""
+    new: tuple[int, ...]
+    """Numbers of new clusters, ascending."""
+
+    @property
+    def kind(self) -> str:
+        """`same`, `born`, `split`, `merged`, `gone` (its micro-clusters went to others) or `rearranged`."""
+        many = len(self.old), len(self.new)
+        known = {(0, 1): "born", (1, 1): "same", (1, 0): "gone"}
+        if many in known:
+            return known[many]
+        if many[0] == 1:
+            return "split"
+        return "merged" if many[1] == 1 else "rearranged"
+
+
+def families(weight: Array, old: Array, new: Array) -> list[Family]:
+    """Return all families, those with the smallest new numbers first.
+
+    Parameters
+    ----------
+    weight
+        (m,) of the micro-clusters.
+    old
+        (m,) int64 ids so far, below 0 for none.
+    new
+        (m,) int64 new clusters, from 0.
+
+    >>> found = families(np.ones(6), np.array([3, 3, 5, 6, -1, 7]), np.array([0, 1, 2, 2, 3, 4]))
+    >>> [(family.kind, family.old, family.new) for family in found]
+    [('split', (3,), (0, 1)), ('merged', (5, 6), (2,)), ('born', (), (3,)), ('same', (7,), (4,))]
+    """
+    held, inside = np.unique(old[old >= 0], return_inverse=True)
+    k = int(new.max()) + 1
+    shared = np.zeros((k, len(held)))
+    np.add.at(shared, (new[old >= 0], inside), weight[old >= 0])
+    of_new = np.bincount(new, weights=weight, minlength=k)
+    of_old = shared.sum(axis=0)
+    related = (shared > 0.0) & ((shared >= SHARED * of_new[:, None]) | (shared >= SHARED * of_old))
+    a, b = np.nonzero(related)
+    edges = coo_array((np.ones(len(a)), (a, k + b)), shape=(k + len(held), k + len(held)))
+    _, family = connected_components(edges, directed=False)
+    _, first = np.unique(family, return_index=True)
+    found = []
+    for at in np.sort(first):
+        members = np.flatnonzero(family == family[at])
+        found.append(Family(tuple(held[members[members >= k] - k].tolist()), tuple(members[members < k].tolist())))
+    return found
+
+
+def overlap(weight: Array, old: Array, new: Array, family: Family) -> Array:
+    """Return (new, old) shared weights within a family."""
+    return np.array([[weight[(new == q) & (old == id_)].sum() for id_ in family.old] for q in family.new])

@@ -1,0 +1,236 @@
+"""Clusters of a stream: micro-clusters, the clusters made of them, and what becomes of those.
+
+Events are answered by clusters that stand still for a block of `ledger.BLOCK` events, and learnt one by one. After each
+block the births and deaths are looked for, after every fifth all clusters anew; so nothing depends on how events are
+cut into batches.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from driftline.models import arrays
+from driftline.models.base import Array, Plain, array, scalar
+from driftline.models.clustering import atoms, births, coarseness, frozen, ledger, macros, micro, ppp, restructure, trails
+from driftline.models.clustering import strangeness as strange
+from driftline.models.clustering.ledger import BLOCK
+from driftline.models.clustering.micro import LEARNT, LIVE, RECENT_UNIT, UNASSIGNED
+
+WARM_UP = 1_000
+"""Events in which clusters form: all is looked at after each block, no event is too far away, and nothing is told."""
+LOOK = 5 * BLOCK
+"""Events between two looks at all clusters later on."""
+
+
+class Happened(NamedTuple):
+    """Something in the life of a cluster."""
+
+    learnt: int
+    """Events that had been learnt."""
+    kind: str
+    who: int
+    others: tuple[int, ...]
+    before: float
+    after: float
+    text: str
+
+
+class Answers(NamedTuple):
+    """What is said of n events."""
+
+    ids: Array
+    """(n,) int64: the cluster of each, -1 for none."""
+    confidence: Array
+    """(n,) in [0, 1]."""
+    distance: Array
+    """(n,) to the nearest cluster, in its own standard deviations; infinite where there is none yet."""
+    novelty: Array
+    """(n,) in [0, 1)."""
+
+
+class Clusters:
+    """The clusters of events with `d` features; `half_life` in events, `most` micro-clusters."""
+
+    def __init__(self, d: int, half_life: float, most: int):
+        self.micro = micro.make(d, most=most, compact_to=max(most * 4 // 5, 1), half_life=half_life, density=False)
+        self.atoms = atoms.make(d)
+        self.ledger = ledger.make()
+        self.recent = strange.make()
+        self.tally = np.zeros(ledger.ROOM, np.int64)
+        """Arrivals in the block at hand, by the place of the frozen clusters."""
+        self.proposed: list[tuple[str, tuple[int, ...], int]] = []
+        """Changes that the last look at all clusters asked for, and that the next one may confirm."""
+        self.frozen: frozen.Frozen | None = None
+        self.far = np.inf
+        self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf)
+        self.floor = np.full(d, atoms.LEAST)
+        self.happened: list[Happened] = []
+
+    @property
+    def d(self) -> int:
+        """Features."""
+        return int(self.micro.mean.shape[1])
+
+    @property
+    def learnt(self) -> int:
+        """Events."""
+        return int(self.micro.counts[LEARNT])
+
+    @property
+    def penalty(self) -> float:
+        """Of a cut, in BIC penalties of a diagonal Gaussian: what a Gaussian with all covariances costs.
+
+        A cut through correlated features must gain more than that Gaussian would.
+        """
+        counted = min(self.d, ppp.COUNTED)
+        return 0.5 * counted * (counted + 3) / (2 * counted + 1)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def answer(self, X: Array) -> Answers:
+        """Say where events (n, d) belong; nan where a feature is missing."""
+        return self._answer(self.filled(X))[0]
+
+    def _answer(self, X: Array) -> tuple[Answers, Array, frozen.Said | None]:
+        """Return answers, the ids under which events are learnt, and what the clusters said."""
+        n = len(X)
+        if self.frozen is None:
+            none = np.full(n, UNASSIGNED)
+            return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n)), none, None
+        said = frozen.say(self.frozen, X)
+        internal = np.where(said.distance <= self.rank.far, self.frozen.ids[said.best], UNASSIGNED)
+        ids = np.maximum(internal, UNASSIGNED)
+        novelty = strange.strangeness(self.rank, said.log_density)
+        return Answers(ids, np.where(ids >= 0, said.confidence, 0.0), said.distance, novelty), internal, said
+
+    def filled(self, X: Array) -> Array:
+        """Return events (n, d) with what is missing (nan) taken from the mean of all before this block."""
+        missing = np.isnan(X)
+        if not missing.any():
+            return X
+        return np.where(missing, self.frozen.fill if self.frozen is not None else 0.0, X)
+
+    def learn(self, X: Array) -> Answers:
+        """Learn events (n, d) in order; return what was said of each before it was learnt."""
+        parts, done, n = [], 0, len(X)
+        while done < n:
+            until = min(n, done + BLOCK - self.learnt % BLOCK)
+            chunk = self.filled(X[done:until])
+            answers, internal, said = self._answer(chunk)
+            parts.append(answers)
+            micro.learn(self.micro, chunk, internal)
+            atoms.learn(self.atoms, chunk)
+            if said is not None:
+                strange.record(self.recent, said.log_density, said.distance)
+                places = said.best[internal != UNASSIGNED]
+                self.tally += np.bincount(places, minlength=ledger.ROOM)
+            done = until
+            if self.learnt % BLOCK == 0:
+                self.settle()
+        return Answers(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    # -- between blocks ----------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """After a block: count its arrivals, see who was born and who has died, and let the clusters stand again."""
+        if self.frozen is not None:
+            ledger.record(self.ledger, self.frozen.ids, self.tally[: len(self.frozen.ids)])
+            self.tally[:] = 0
+        if self.learnt <= WARM_UP:
+            restructure.form(self)
+        else:
+            left = trails.spent(self.moments(), self.lately(), self.own(), self.floor)
+            micro.drop(self.micro, left)
+            if self.learnt % LOOK == 0:
+                restructure.look(self)
+            births.look(self)
+        self.freeze()
+
+    def freeze(self) -> None:
+        """Let the clusters stand as they are now."""
+        found, ids = self.moments(), self.own()
+        known = ids != UNASSIGNED
+        if known.any():
+            held = macros.macros(micro.Moments(*(part[known] for part in found)), ids[known], self.floor)
+            self.frozen = frozen.freeze(held, self.micro.scale[0], micro.per_sd(self.micro))
+        self.rank = strange.ruler(self.recent, self.d)
+        if self.learnt < WARM_UP:
+            self.rank = self.rank._replace(far=np.inf)
+
+    def partition(self) -> Array:
+        """Return the clusters (m,) int64, from 0, that the micro-clusters make of themselves now."""
+        found = self.moments()
+        self.floor = atoms.floors(self.atoms, self.micro.scale[0], self.sd())
+        labels = ppp.partition(*found, floor=self.floor, penalty=self.penalty).labels
+        return coarseness.choose(*found, labels)
+
+    def moments(self) -> micro.Moments:
+        """Return the micro-clusters in standardised units."""
+        return micro.moments(self.micro)
+
+    def own(self) -> Array:
+        """Return the clusters (m,) of the micro-clusters, to be written to."""
+        own: Array = self.micro.macro[: self.micro.counts[LIVE]]
+        return own
+
+    def lately(self) -> Array:
+        """Return the latest events (m,) of the micro-clusters, decayed eight times faster than their weights."""
+        recent: Array = self.micro.recent[: self.micro.counts[LIVE]] / self.micro.numbers[RECENT_UNIT]
+        return recent
+
+    def sd(self) -> Array:
+        """Return the standard deviation (d,) of each feature, over all events."""
+        per_sd = micro.per_sd(self.micro)
+        return np.where(per_sd > 0.0, 1.0 / np.where(per_sd > 0.0, per_sd, 1.0), 0.0)
+
+    def tell(self, kind: str, who: int, others: tuple[int, ...], before: float, after: float, text: str) -> None:
+        """Keep something that happened until it is asked for."""
+        self.happened.append(Happened(self.learnt, kind, who, others, before, after, text))
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def widen(self, values: Array) -> None:
+        """Take more features, each of which had the value (new,) so far."""
+        self.micro = micro.wider(self.micro, values)
+        self.atoms = atoms.wider(self.atoms, values)
+        self.floor = np.append(self.floor, np.full(len(values), atoms.LEAST))
+        if self.frozen is not None:
+            wide = np.tile(values, (len(self.frozen.ids), 1))
+            self.frozen = self.frozen._replace(
+                mean=np.hstack([self.frozen.mean, wide]),
+                precision=np.hstack([self.frozen.precision, np.zeros_like(wide)]),
+                fill=np.append(self.frozen.fill, values),
+            )
+
+    def _parts(self) -> dict[str, Any]:
+        return {"micro": self.micro, "atoms": self.atoms, "ledger": self.ledger, "recent": self.recent}
+
+    def state(self) -> dict[str, Plain]:
+        """Return all that goes on."""
+        return {
+            **{name: arrays.flat(part) for name, part in self._parts().items()},
+            "tally": self.tally.copy(),
+            "proposed": [[kind, list(ids), parts] for kind, ids, parts in self.proposed],
+            "frozen": {} if self.frozen is None else arrays.flat(self.frozen),
+            "floor": self.floor.copy(),
+            "sorted": self.rank.sorted.copy(),
+            "far": float(self.rank.far),
+        }
+
+    def restore(self, state: dict[str, Plain]) -> None:
+        """Become the one that gave this state. Raises `ValueError` where it does not fit; this one is spoilt then."""
+        for name, part in self._parts().items():
+            arrays.refill(part, scalar(state, name, dict))
+        live, known = int(self.micro.counts[LIVE]), int(self.ledger.counts[0])
+        if not 0 <= live <= len(self.micro.weight) or not 0 <= known <= ledger.ROOM:
+            raise ValueError(f"state tells of {live} micro-clusters and {known} clusters")
+        self.tally = _like(state, "tally", self.tally)
+        self.floor = _like(state, "floor", self.floor)
+        self.proposed = [(kind, tuple(ids), parts) for kind, ids, parts in scalar(state, "proposed", list)]
+        held = scalar(state, "frozen", dict)
+        self.frozen = frozen.restored(held, self.d) if held else None
+        self.rank = strange.Ruler(np.array(state["sorted"]), scalar(state, "far", float))
+
+
+def _like(state: dict[str, Plain], name: str, like: Array) -> Array:
+    return array(state, name, like=like)

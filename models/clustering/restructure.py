@@ -1,0 +1,127 @@
+"""All clusters looked at anew: which go on, which are split, which merge. Ids go on wherever there is reason to.
+
+One look may be a whim of the latest events. After the first events, clusters change only if two looks in a row ask for
+the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from driftline.models.base import Array
+from driftline.models.clustering import births, changes, ledger, macros, micro
+from driftline.models.clustering.changes import Family
+from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
+
+if TYPE_CHECKING:
+    from driftline.models.clustering.clusters import Clusters
+
+TRAIL = 0.1
+"""Share of the arrivals that its mass would make one expect, below which a part is what a cluster that moves left."""
+ENOUGH = 5.0
+"""Arrivals to be expected of a part before that can be said."""
+
+
+def form(clusters: Clusters) -> None:
+    """Take the clusters as they are found; ids go to those that share most."""
+    own = clusters.own()
+    if not len(own):
+        return
+    new = clusters.partition()
+    book = clusters.ledger
+    own[:] = macros.keep_ids(clusters.moments().weight, own, new, int(book.counts[1]))
+    book.counts[1] = max(int(book.counts[1]), int(own.max()) + 1)
+    for id_ in np.setdiff1d(ledger.live(book), own).tolist():
+        ledger.leave(book, id_)
+    for id_ in np.setdiff1d(own, ledger.live(book)).tolist():
+        ledger.enter(book, id_, clusters.learnt)
+    from driftline.models.clustering.clusters import WARM_UP
+
+    if clusters.learnt == WARM_UP:
+        for id_ in np.unique(own).tolist():
+            births.tell_born(clusters, id_)
+
+
+def look(clusters: Clusters, sure: bool = False) -> None:
+    """Look at all clusters, and change what this look and the last one agree on; all that this one says if `sure`."""
+    own = clusters.own()
+    if not len(own):
+        return
+    new, weight = clusters.partition(), clusters.moments().weight
+    undecided = own < UNASSIGNED
+    before = own.copy()
+    proposed = []
+    spent = np.zeros(len(own), bool)
+    for family in changes.families(weight, before, new):
+        kind = family.kind
+        inside = np.isin(new, family.new) & ~undecided
+        key = (kind, family.old, len(family.new))
+        if kind == "same":
+            own[inside] = family.old[0]
+        elif kind in ("split", "merged", "rearranged"):
+            proposed.append(key)
+            if sure or key in clusters.proposed:
+                spent |= _rearrange(clusters, own, before, new, weight, family, ~undecided)
+    clusters.proposed = [key for key in proposed if not (sure or key in clusters.proposed)]
+    micro.drop(clusters.micro, spent)
+    births.forget_empty(clusters)
+
+
+def _rearrange(
+    clusters: Clusters, own: Array, before: Array, new: Array, weight: Array, family: Family, free: Array
+) -> Array:
+    """Give the new clusters of a family their ids; return (m,) which micro-clusters are a trail to be forgotten."""
+    book = clusters.ledger
+    recent = clusters.micro.recent[: len(own)] / clusters.micro.numbers[RECENT_UNIT]
+    spent = np.zeros(len(own), bool)
+    inside = np.isin(new, family.new) & free
+    rate = recent[inside].sum() / weight[inside].sum()
+    parts = []
+    for q in family.new:
+        member = (new == q) & free
+        expected = rate * weight[member].sum()
+        if len(family.new) > 1 and expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
+            spent |= member
+        else:
+            parts.append(q)
+    shared = changes.overlap(weight, before, new, Family(family.old, tuple(parts)))
+    id_of = dict.fromkeys(parts, -1)
+    for a, b in zip(*linear_sum_assignment(-shared), strict=True):
+        if shared[a, b] > 0.0:
+            id_of[parts[a]] = family.old[b]
+    usual = dict(zip(ledger.live(book).tolist(), ledger.share(book).tolist(), strict=True))
+    for a, q in enumerate(parts):
+        if id_of[q] >= 0:
+            continue
+        source = family.old[int(shared[a].argmax())]
+        part = float(weight[(new == q) & (before == source)].sum() / weight[before == source].sum())
+        id_of[q] = id_ = ledger.fresh(book)
+        main = sum(float(recent[(new == p) & free].sum()) for p in parts if p != q) / recent.sum()
+        mine = float(recent[(new == q) & free].sum() / recent.sum())
+        was = usual.get(source, 0.0)
+        if len(family.old) == 1 and abs(main - was * (1.0 - mine)) < abs(main - (was - mine)):
+            # What was there before has lost nothing: this one did not leave it.
+            ledger.enter(book, id_, clusters.learnt)
+            own[(new == q) & free] = id_
+            births.tell_born(clusters, id_)
+            continue
+        ledger.enter(book, id_, clusters.learnt, like=source, part=min(part, 1.0))
+        clusters.tell(
+            "split", source, (id_,), usual.get(source, 0.0), usual.get(source, 0.0) * part,
+            f"cluster {source} was split: {id_} left it with {part:.0%} of its mass",
+        )  # fmt: skip
+    for b, id_ in enumerate(family.old):
+        if id_ not in id_of.values():
+            target = id_of[parts[int(shared[:, b].argmax())]]
+            ledger.add(book, target, id_)
+            ledger.leave(book, id_)
+            clusters.tell(
+                "merged", target, (id_,), usual.get(target, 0.0), usual.get(target, 0.0) + usual.get(id_, 0.0),
+                f"cluster {id_} went into {target}: nothing lies between them any more",
+            )  # fmt: skip
+    for q in parts:
+        own[(new == q) & free] = id_of[q]
+    return spent

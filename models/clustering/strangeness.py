@@ -1,0 +1,91 @@
+"""How strange an event is among the latest ones, and from where on it belongs to no cluster.
+
+Clusters are never the Gaussians that stand for them, so neither is read from a table: a density tells of strangeness
+by its rank among those of the latest events, each taken before it was learnt; and what is too far from all clusters is
+so by the median and the spread of the latest distances, which half of the events would have to move.
+
+References
+----------
+Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005): ranks as p-values. Rousseeuw and Croux,
+"Alternatives to the median absolute deviation", JASA 88 (1993).
+
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2
+
+from driftline.models.base import Array
+
+HELD = 1_000
+"""Events that are ranked among."""
+FEW = 100
+"""Events before which nothing is called strange."""
+USUAL = 0.999
+"""Share of a Gaussian's events that are always taken for its own."""
+SPREADS = 6.0
+"""Median absolute deviations above the median at which a distance is too far."""
+
+
+class Recent(NamedTuple):
+    """Rings of the latest events, the oldest overwritten."""
+
+    log_density: Array
+    """(HELD,) nats."""
+    distance: Array
+    """(HELD,) to the nearest cluster."""
+    counts: Array
+    """(1,) int64: events so far."""
+
+
+class Ruler(NamedTuple):
+    """What strangeness is measured by until the next look."""
+
+    sorted: Array
+    """(n,) log densities, ascending."""
+    far: float
+    """The distance from which on an event belongs to no cluster."""
+
+
+def make() -> Recent:
+    """Return rings that hold nothing."""
+    return Recent(np.zeros(HELD), np.zeros(HELD), np.zeros(1, np.int64))
+
+
+def record(recent: Recent, log_density: Array, distance: Array) -> None:
+    """Take events (n,), in order."""
+    at = (recent.counts[0] + np.arange(len(distance))) % HELD
+    recent.log_density[at], recent.distance[at] = log_density, distance
+    recent.counts[0] += len(distance)
+
+
+def ruler(recent: Recent, d: int) -> Ruler:
+    """Return what events of `d` features are measured by now."""
+    n = min(int(recent.counts[0]), HELD)
+    if n < FEW:
+        return Ruler(np.zeros(0), np.inf)
+    distance = recent.distance[:n]
+    middle = np.median(distance)
+    spread = np.median(np.abs(distance - middle))
+    gaussian = float(np.sqrt(chi2.ppf(USUAL, d) / d))
+    return Ruler(np.sort(recent.log_density[:n]), max(gaussian, float(middle + SPREADS * spread)))
+
+
+def strangeness(ruler: Ruler, log_density: Array) -> Array:
+    """Return (n,) in [0, 1): the share of the latest events that are denser; beyond the last of them it still grows.
+
+    >>> recent = make()
+    >>> record(recent, np.linspace(-9, 0, 999), np.ones(999))
+    >>> strangeness(ruler(recent, 2), np.array([1.0, -4.5, -9.1, -50.0])).round(4).tolist()
+    [0.0, 0.499, 0.999, 0.9999]
+    """
+    n = len(ruler.sorted)
+    if not n:
+        return np.zeros(len(log_density))
+    denser = n - np.searchsorted(ruler.sorted, log_density, side="right")
+    beyond = np.maximum(ruler.sorted[0] - log_density, 0.0)
+    scale = max(float(ruler.sorted[n // 2] - ruler.sorted[0]), 1e-9)
+    # Of n + 1 equally probable ranks the last one is 1 / (n + 1); what lies beyond shares it out.
+    last: Array = np.where(denser == n, 1.0 - (1.0 - beyond / (scale + beyond)) / (n + 1), denser / (n + 1))
+    return last
