@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from driftline.models.base import Array
 from driftline.models.clustering import ledger, macros, micro, ppp
@@ -155,7 +155,7 @@ def _decide(clusters: Clusters) -> None:
         for b, o in enumerate(old.tolist()):
             other = held.get(int(ids[o]))
             expected = usual[o] * blocks * BLOCK
-            chance = float(poisson.cdf(came[o], max(expected, 1e-9)))
+            chance = float(pdtr(came[o], max(expected, 1e-9)))
             if other is None or usual[o] <= 0.0 or chance >= JUMPED or came[o] > FEW * expected:
                 continue
             share = made.mass[mine] / max(since, 1)

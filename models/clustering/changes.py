@@ -7,8 +7,6 @@ was split, several were merged, or all was arranged anew. What belongs to no clu
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from driftline.models.base import Array
 
@@ -59,15 +57,23 @@ def families(weight: Array, old: Array, new: Array) -> list[Family]:
     of_new = np.bincount(new, weights=weight, minlength=k)
     of_old = shared.sum(axis=0)
     related = (shared > 0.0) & ((shared >= SHARED * of_new[:, None]) | (shared >= SHARED * of_old))
-    a, b = np.nonzero(related)
-    edges = coo_array((np.ones(len(a)), (a, k + b)), shape=(k + len(held), k + len(held)))
-    _, family = connected_components(edges, directed=False)
-    _, first = np.unique(family, return_index=True)
-    found = []
-    for at in np.sort(first):
-        members = np.flatnonzero(family == family[at])
-        found.append(Family(tuple(held[members[members >= k] - k].tolist()), tuple(members[members < k].tolist())))
-    return found
+    found, left = [], set(range(len(held)))
+    seen = np.zeros(k, bool)
+    for first in range(k):
+        if seen[first]:
+            continue
+        members, others, waiting = {first}, set(), [first]
+        while waiting:
+            for id_ in np.flatnonzero(related[waiting.pop()]).tolist():
+                if id_ not in others:
+                    others.add(id_)
+                    fresh = set(np.flatnonzero(related[:, id_]).tolist()) - members
+                    members |= fresh
+                    waiting += sorted(fresh)
+        seen[list(members)] = True
+        left -= others
+        found.append(Family(tuple(held[sorted(others)].tolist()), tuple(sorted(members))))
+    return found + [Family((int(held[id_]),), ()) for id_ in sorted(left)]
 
 
 def overlap(weight: Array, old: Array, new: Array, family: Family) -> Array:

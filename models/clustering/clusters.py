@@ -11,7 +11,18 @@ import numpy as np
 
 from driftline.models import arrays
 from driftline.models.base import Array, Plain, array, scalar
-from driftline.models.clustering import atoms, births, coarseness, frozen, ledger, macros, micro, ppp, restructure, trails
+from driftline.models.clustering import (
+    atoms,
+    births,
+    coarseness,
+    frozen,
+    ledger,
+    macros,
+    micro,
+    ppp,
+    restructure,
+    trails,
+)
 from driftline.models.clustering import strangeness as strange
 from driftline.models.clustering.ledger import BLOCK
 from driftline.models.clustering.micro import LEARNT, LIVE, RECENT_UNIT, UNASSIGNED
@@ -157,12 +168,13 @@ class Clusters:
         if self.learnt < WARM_UP:
             self.rank = self.rank._replace(far=np.inf)
 
-    def partition(self) -> Array:
-        """Return the clusters (m,) int64, from 0, that the micro-clusters make of themselves now."""
+    def partition(self) -> tuple[Array, bool]:
+        """Return the clusters (m,) int64, from 0, that the micro-clusters make now, and whether some were joined."""
         found = self.moments()
         self.floor = atoms.floors(self.atoms, self.micro.scale[0], self.sd())
         labels = ppp.partition(*found, floor=self.floor, penalty=self.penalty).labels
-        return coarseness.choose(*found, labels)
+        coarse = coarseness.choose(*found, labels)
+        return coarse, bool(coarse.max() < labels.max())
 
     def moments(self) -> micro.Moments:
         """Return the micro-clusters in standardised units."""

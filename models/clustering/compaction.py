@@ -1,6 +1,11 @@
 """Micro-clusters made fewer: the light are dropped, and where there is no room the nearest are merged.
 
-Zhang, Ramakrishnan and Livny, "BIRCH", SIGMOD 1996: a radius that grows as clusters are merged.
+References
+----------
+Zhang, Ramakrishnan and Livny, "BIRCH", SIGMOD 1996: a radius that is renewed as clusters are merged. Ward,
+"Hierarchical grouping to optimize an objective function", JASA 58 (1963): which lose least. Strays, far from all but
+light, merge with each other before what is dense is blurred.
+
 """
 
 import numpy as np
@@ -8,10 +13,14 @@ from numba import njit
 
 UNASSIGNED = -1
 """The macro of a micro-cluster that belongs to none."""
-LEARNT, LIVE = range(2)
+LEARNT, LIVE, COMPACTED = range(3)
 UNIT, RADIUS, DROPPED, RECENT_UNIT = range(4)
 GROWTH = 1.3
 """The most by which one compaction widens the radius."""
+CALM = 100
+"""Events between two compactions that leave the radius as it is."""
+NARROWER = -0.2
+"""The least power of the growth: after a long calm the radius shrinks by a twentieth."""
 
 
 @njit(cache=True)
@@ -56,17 +65,21 @@ def _merge(micro, i, k):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def compact(micro, precision):  # type: ignore[no-untyped-def]
-    """Merge the nearest pairs of the same macro; where that makes no room, the nearest of all."""
-    widest = _merge_nearest(micro, precision, micro.compact_to, True)
+    """Merge pairs of the same macro that lose least; where that makes no room, one of all. Then renew the radius.
+
+    It is wider the sooner there was no room again, and a little narrower where that took its time.
+    """
+    _merge_nearest(micro, precision, micro.compact_to, True)
     if micro.counts[LIVE] == len(micro.weight):
-        widest = _merge_nearest(micro, precision, len(micro.weight) - 1, False)
-    radius = micro.numbers[RADIUS]
-    micro.numbers[RADIUS] = max(radius, min(np.sqrt(widest), GROWTH * radius))
+        _merge_nearest(micro, precision, len(micro.weight) - 1, False)
+    hurry = 1.0 - (micro.counts[LEARNT] - micro.counts[COMPACTED]) / CALM
+    micro.numbers[RADIUS] *= GROWTH ** max(hurry, NARROWER)
+    micro.counts[COMPACTED] = micro.counts[LEARNT]
 
 
 @njit(cache=True)
 def _merge_nearest(micro, precision, until, same):  # type: ignore[no-untyped-def]
-    """Return the largest squared distance of those merged."""
+    """Merge until so many are left, or nothing can be merged."""
     live = micro.counts[LIVE]
     apart = np.empty((live, live))
     closest = np.empty(live)
@@ -75,7 +88,6 @@ def _merge_nearest(micro, precision, until, same):  # type: ignore[no-untyped-de
         _measure(micro, precision, same, apart, i, i + 1)
     for i in range(live):
         _look(apart, closest, to, i)
-    widest = 0.0
     gone = np.zeros(live, np.bool_)
     left = live
     while left > until:
@@ -83,7 +95,6 @@ def _merge_nearest(micro, precision, until, same):  # type: ignore[no-untyped-de
         if closest[i] == np.inf:
             break
         k = to[i]
-        widest = max(widest, closest[i])
         _merge(micro, i, k)
         gone[k] = True
         left -= 1
@@ -101,12 +112,11 @@ def _merge_nearest(micro, precision, until, same):  # type: ignore[no-untyped-de
     for k in range(live - 1, -1, -1):
         if gone[k]:
             remove(micro, k)
-    return widest
 
 
 @njit(cache=True)
 def _measure(micro, precision, same, apart, i, until):  # type: ignore[no-untyped-def]
-    """Put the squared distances of one micro-cluster to the first so many into `apart`, both ways."""
+    """Put what is lost by merging one micro-cluster with each of the first so many into `apart`, both ways (Ward)."""
     for k in range(until):
         if k == i or (same and micro.macro[i] != micro.macro[k]):
             distance = np.inf
@@ -115,6 +125,7 @@ def _measure(micro, precision, same, apart, i, until):  # type: ignore[no-untype
             for j in range(len(precision)):
                 away = micro.mean[i, j] - micro.mean[k, j]
                 distance += away * away * precision[j]
+            distance *= micro.weight[i] * micro.weight[k] / (micro.weight[i] + micro.weight[k])
         apart[i, k] = apart[k, i] = distance
 
 

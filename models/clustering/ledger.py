@@ -7,7 +7,7 @@ events, counted for each cluster.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from driftline.models.base import Array
 
@@ -165,7 +165,7 @@ def dead(ledger: Ledger) -> Array:
     """
     usual, lately = share(ledger), arrivals(ledger, LATELY)
     expected = usual * BLOCK * LATELY
-    few = (lately <= GONE * expected) & (poisson.cdf(lately, np.maximum(expected, 1e-9)) < SURE)
+    few = (lately <= GONE * expected) & (pdtr(lately, np.maximum(expected, 1e-9)) < SURE)
     rare = (ledger.silent[: len(usual)] * usual >= SILENT) & (ledger.silent[: len(usual)] >= BLOCK * LATELY)
     old = ledger.pending[: len(usual)] == 0
     return live(ledger)[old & (few | rare) & (usual > 0.0)].copy()

@@ -24,6 +24,7 @@ from numba import njit
 from driftline.models import arrays
 from driftline.models.base import Array, Plain
 from driftline.models.clustering.compaction import (
+    COMPACTED,
     DROPPED,
     GROWTH,
     LEARNT,
@@ -37,7 +38,7 @@ from driftline.models.clustering.compaction import (
 )
 from driftline.models.parameters import at_least, positive
 
-__all__ = ["DROPPED", "GROWTH", "LEARNT", "LIVE", "RADIUS", "RECENT_UNIT", "UNASSIGNED", "UNIT"]
+__all__ = ["COMPACTED", "DROPPED", "GROWTH", "LEARNT", "LIVE", "RADIUS", "RECENT_UNIT", "UNASSIGNED", "UNIT"]
 
 LEAST_WEIGHT = 0.05
 """A micro-cluster of less than so many events is dropped."""
@@ -78,7 +79,7 @@ class Micro(NamedTuple):
     scale: Array
     """(2, d) float64: mean of all events, and sum of squared distances from it."""
     counts: Array
-    """(2,) int64: events learnt, and micro-clusters."""
+    """(3,) int64: events learnt, micro-clusters, and events learnt at the last compaction."""
     numbers: Array
     """(4,) float64: weight of a new event, radius in standardised units, weight that was dropped, and the recent weight
     of a new event."""
@@ -141,7 +142,7 @@ def make(
         macro=np.full(most, UNASSIGNED, np.int64),
         shared=np.zeros((most, most) if density else (0, 0)),
         scale=np.zeros((2, d)),
-        counts=np.zeros(2, np.int64),
+        counts=np.zeros(3, np.int64),
         numbers=np.array([1.0, radius * d**0.5, 0.0, 1.0]),
         compact_to=int(compact_to),
         growth=float(2.0 ** (1.0 / half_life)),
@@ -238,7 +239,7 @@ def restore(micro: Micro, state: dict[str, Plain]) -> None:
         The state does not fit; nothing was written.
     """
     live = state.get("counts")
-    if not isinstance(live, np.ndarray) or live.shape != (2,) or not 0 <= live[LIVE] <= len(micro.weight):
+    if not isinstance(live, np.ndarray) or live.shape != (3,) or not 0 <= live[LIVE] <= len(micro.weight):
         raise ValueError(f"state 'counts' must tell of 0 to {len(micro.weight)} micro-clusters")
     arrays.refill(micro, state)
 

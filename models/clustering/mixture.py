@@ -53,7 +53,7 @@ class Fit(NamedTuple):
     """Nats, up to a constant."""
 
 
-def moments(points: Points, member: Array, floor: float = FLOOR) -> Mixture:
+def moments(points: Points, member: Array, floor: float | Array = FLOOR) -> Mixture:
     """Return the mixture with the moments of (soft) groups, `member` (..., K, m)."""
     mass = member * points.weight
     total = mass.sum(axis=-1)
@@ -74,7 +74,7 @@ def log_joint(points: Points, mixture: Mixture) -> Array:
     return joint
 
 
-def score(points: Points, labels: npt.ArrayLike, penalty: float = PENALTY, floor: float = FLOOR) -> float:
+def score(points: Points, labels: npt.ArrayLike, penalty: float = PENALTY, floor: float | Array = FLOOR) -> float:
     """Return the penalised log-likelihood of a partition, nats: that of the mixture with its moments.
 
     Parameters

@@ -12,13 +12,16 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from driftline.models.base import Array
-from driftline.models.clustering import births, changes, ledger, macros, micro
+from driftline.models.clustering import births, changes, ledger, macros, micro, mixture
 from driftline.models.clustering.changes import Family
 from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
+from driftline.models.clustering.points import Points
 
 if TYPE_CHECKING:
     from driftline.models.clustering.clusters import Clusters
 
+PLAINLY = 0.05
+"""Nats an event by which new clusters must be better than old ones: ties would be cut one way and then the other."""
 TRAIL = 0.1
 """Share of the arrivals that its mass would make one expect, below which a part is what a cluster that moves left."""
 ENOUGH = 5.0
@@ -30,7 +33,7 @@ def form(clusters: Clusters) -> None:
     own = clusters.own()
     if not len(own):
         return
-    new = clusters.partition()
+    new, _ = clusters.partition()
     book = clusters.ledger
     own[:] = macros.keep_ids(clusters.moments().weight, own, new, int(book.counts[1]))
     book.counts[1] = max(int(book.counts[1]), int(own.max()) + 1)
@@ -50,7 +53,7 @@ def look(clusters: Clusters, sure: bool = False) -> None:
     own = clusters.own()
     if not len(own):
         return
-    new, weight = clusters.partition(), clusters.moments().weight
+    (new, joined), weight = clusters.partition(), clusters.moments().weight
     undecided = own < UNASSIGNED
     before = own.copy()
     proposed = []
@@ -61,13 +64,22 @@ def look(clusters: Clusters, sure: bool = False) -> None:
         key = (kind, family.old, len(family.new))
         if kind == "same":
             own[inside] = family.old[0]
-        elif kind in ("split", "merged", "rearranged"):
+        elif kind in ("split", "merged", "rearranged") and (joined or _plain(clusters, before, new, family)):
             proposed.append(key)
             if sure or key in clusters.proposed:
                 spent |= _rearrange(clusters, own, before, new, weight, family, ~undecided)
     clusters.proposed = [key for key in proposed if not (sure or key in clusters.proposed)]
     micro.drop(clusters.micro, spent)
     births.forget_empty(clusters)
+
+
+def _plain(clusters: Clusters, before: Array, new: Array, family: Family) -> bool:
+    """Say whether the new clusters of a family explain its micro-clusters plainly better than the old ones."""
+    of_it = np.isin(new, family.new) & np.isin(before, family.old)
+    weight, mean, variance = (part[of_it] for part in clusters.moments())
+    held = Points(mean, weight, variance)
+    old, now = (mixture.score(held, part[of_it], clusters.penalty, clusters.floor) for part in (before, new))
+    return now - old >= PLAINLY * float(weight.sum())
 
 
 def _rearrange(

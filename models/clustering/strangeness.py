@@ -14,7 +14,7 @@ Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005): ran
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from driftline.models.base import Array
 
@@ -68,7 +68,7 @@ def ruler(recent: Recent, d: int) -> Ruler:
     distance = recent.distance[:n]
     middle = np.median(distance)
     spread = np.median(np.abs(distance - middle))
-    gaussian = float(np.sqrt(chi2.ppf(USUAL, d) / d))
+    gaussian = float(np.sqrt(chdtri(d, 1.0 - USUAL) / d))
     return Ruler(np.sort(recent.log_density[:n]), max(gaussian, float(middle + SPREADS * spread)))
 
 

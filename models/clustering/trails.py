@@ -1,9 +1,8 @@
 """What clusters leave behind as they move: micro-clusters without events, which are forgotten sooner than by decay."""
 
-from __future__ import annotations
-
 import numpy as np
-from scipy.stats import chi2
+from numba import njit
+from scipy.special import chdtri
 
 from driftline.models.base import Array
 from driftline.models.clustering.micro import Moments
@@ -16,41 +15,63 @@ FEW = 8.0
 """Latest events that a cluster must have for that to be asked."""
 
 
-def moves(moments: Moments, recent: Array, floor: Array) -> bool:
-    """Say whether the latest events of a cluster have another centre than all that it remembers.
+def spent(moments: Moments, recent: Array, own: Array, floor: Array) -> Array:
+    """Return (m,) which micro-clusters of moving clusters were left behind; ids below 0 are not looked at.
+
+    A cluster moves if its latest events have another centre than all that it remembers.
 
     Parameters
     ----------
     moments
-        Of its micro-clusters.
+        Of the micro-clusters, in standardised units.
     recent
         (m,) their latest events.
+    own
+        (m,) int64 their clusters.
     floor
-        (d,) or one number: added to each variance.
+        (d,) added to each variance.
 
-    >>> stands = Moments(np.full(2, 50.0), np.array([[0.0], [1.0]]), np.ones((2, 1)))
-    >>> moves(stands, np.array([10.0, 10.0]), 0.02), moves(stands, np.array([0.0, 60.0]), 0.02)
-    (False, True)
+    >>> moments = Moments(np.full(4, 50.0), np.array([[0.0], [1.0], [7.0], [9.0]]), np.ones((4, 1)))
+    >>> spent(moments, np.array([10.0, 10.0, 0.0, 60.0]), np.array([0, 0, 1, 1]), np.array([0.02])).tolist()
+    [False, False, True, False]
     """
-    n = recent.sum()
-    if n < FEW:
-        return False
-    late = recent / n
-    centre = late @ moments.mean
-    variance = late @ (moments.variance + (moments.mean - centre) ** 2) + floor
-    whole = moments.weight @ moments.mean / moments.weight.sum()
-    # Less than n: the latest are part of all, and their variance is an estimate.
-    away = n * (1.0 - n / (n + moments.weight.sum())) * ((centre - whole) ** 2 / variance).sum()
-    return bool(chi2.sf(away, moments.mean.shape[1]) < CHANCE)
-
-
-def spent(moments: Moments, recent: Array, own: Array, floor: Array) -> Array:
-    """Return (m,) which micro-clusters of moving clusters were left behind; ids below 0 are not looked at."""
     left = np.zeros(len(own), bool)
-    for id_ in np.unique(own[own >= 0]).tolist():
-        member = np.flatnonzero(own == id_)
-        of_it = Moments(*(part[member] for part in moments))
-        if moves(of_it, recent[member], floor):
-            rate = recent[member].sum() / of_it.weight.sum()
-            left[member] = recent[member] < TRAIL * rate * of_it.weight
+    _spent(*moments, recent, own, floor, float(chdtri(moments.mean.shape[1], CHANCE)), left)
     return left
+
+
+@njit(cache=True)
+def _spent(w, mean, variance, recent, own, floor, bound, left):  # type: ignore[no-untyped-def]
+    m, d = mean.shape
+    done = np.zeros(m, np.bool_)
+    for first in range(m):
+        if done[first] or own[first] < 0:
+            continue
+        mass = late = 0.0
+        for i in range(first, m):
+            if own[i] == own[first]:
+                done[i] = True
+                mass += w[i]
+                late += recent[i]
+        if late < FEW:
+            continue
+        # Less than `late`: the latest are part of all.
+        n = late * (1.0 - late / (late + mass))
+        away = 0.0
+        for j in range(d):
+            whole = centre = 0.0
+            for i in range(first, m):
+                if own[i] == own[first]:
+                    whole += w[i] * mean[i, j]
+                    centre += recent[i] * mean[i, j]
+            whole /= mass
+            centre /= late
+            spread = 0.0
+            for i in range(first, m):
+                if own[i] == own[first]:
+                    spread += recent[i] * (variance[i, j] + (mean[i, j] - centre) ** 2)
+            away += n * (centre - whole) ** 2 / (spread / late + floor[j])
+        if away > bound:
+            for i in range(first, m):
+                if own[i] == own[first]:
+                    left[i] = recent[i] < TRAIL * late / mass * w[i]
