@@ -26,7 +26,7 @@ FEW = 0.3
 """Share of the usual arrivals above which it has not."""
 CLEAR = 25.0
 """Events of a new cluster that tell enough of its shape and share."""
-LEAST_AGE = 100
+LEAST_AGE = 50
 """Events before which nothing is decided: those that begin together tell each other apart only then."""
 LONGEST = 250
 """Events after which it is decided in any case."""
@@ -86,7 +86,7 @@ def _adopt_or_bear(clusters: Clusters) -> None:
     before = ledger.code(own[pool])  # -1 stays what it is
     own[pool] = UNASSIGNED
     of_pool = Moments(*(part[pool] for part in found))
-    groups = ppp.partition(*of_pool, floor=clusters.floor, penalty=clusters.penalty, least_mass=LEAST).labels
+    groups = ppp.partition(*of_pool, floor=clusters.floor, penalty=1.0, least_mass=LEAST).labels
     new = np.full(len(pool), UNASSIGNED)
     for g in range(int(groups.max()) + 1):
         members = pool[groups == g]

@@ -15,6 +15,7 @@ from driftline.models.clustering import (
     atoms,
     births,
     coarseness,
+    drifting,
     frozen,
     ledger,
     macros,
@@ -31,6 +32,12 @@ WARM_UP = 1_000
 """Events in which clusters form: all is looked at after each block, no event is too far away, and nothing is told."""
 LOOK = 5 * BLOCK
 """Events between two looks at all clusters later on."""
+RESTLESS, SOON = 10 * BLOCK, 2 * BLOCK
+"""Events after a cluster has changed in which all are looked at more often, and the events between two looks then."""
+
+
+HEAVIER = 3.0
+"""The most that an event counts for when a cluster is made anew: it is another one in shape, not in size."""
 
 
 class Happened(NamedTuple):
@@ -67,6 +74,7 @@ class Clusters:
         self.atoms = atoms.make(d)
         self.ledger = ledger.make()
         self.recent = strange.make()
+        self.latest = drifting.make(d)
         self.tally = np.zeros(ledger.ROOM, np.int64)
         """Arrivals in the block at hand, by the place of the frozen clusters."""
         self.proposed: list[tuple[str, tuple[int, ...], int]] = []
@@ -76,6 +84,10 @@ class Clusters:
         self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf)
         self.floor = np.full(d, atoms.LEAST)
         self.happened: list[Happened] = []
+        self.renewed = -RESTLESS
+        """Events learnt when a cluster was last made anew."""
+        self.redrawn = False
+        """Whether clusters have changed since they stood last, so that the latest events are of others now."""
 
     @property
     def d(self) -> int:
@@ -131,6 +143,7 @@ class Clusters:
             parts.append(answers)
             micro.learn(self.micro, chunk, internal)
             atoms.learn(self.atoms, chunk)
+            drifting.record(self.latest, chunk, internal)
             if said is not None:
                 strange.record(self.recent, said.log_density, said.distance)
                 places = said.best[internal != UNASSIGNED]
@@ -150,12 +163,25 @@ class Clusters:
         if self.learnt <= WARM_UP:
             restructure.form(self)
         else:
-            left = trails.spent(self.moments(), self.lately(), self.own(), self.floor)
-            micro.drop(self.micro, left)
-            if self.learnt % LOOK == 0:
+            self.renew()
+            restless = self.learnt - self.renewed <= RESTLESS and self.learnt % SOON == 0
+            if self.learnt % LOOK == 0 or restless:
                 restructure.look(self)
             births.look(self)
         self.freeze()
+
+    def renew(self) -> None:
+        """Make clusters that have changed of their latest events, and forget what others have left behind."""
+        place = self.micro.scale[0], micro.per_sd(self.micro), self.floor
+        for id_ in drifting.changed(self.latest, self.moments(), self.own(), *place):
+            X = drifting.of(self.latest, id_)
+            mass = float(self.moments().weight[self.own() == id_].sum())
+            micro.drop(self.micro, self.own() == id_)
+            micro.absorb(self.micro, X, id_, min(max(mass / len(X), 1.0), HEAVIER))
+            self.renewed = self.learnt
+        left = trails.spent(self.moments(), self.lately(), self.own(), self.floor)
+        micro.drop(self.micro, left)
+        births.forget_empty(self)
 
     def freeze(self) -> None:
         """Let the clusters stand as they are now."""
@@ -164,6 +190,11 @@ class Clusters:
         if known.any():
             held = macros.macros(micro.Moments(*(part[known] for part in found)), ids[known], self.floor)
             self.frozen = frozen.freeze(held, self.micro.scale[0], micro.per_sd(self.micro))
+            if self.redrawn:
+                said = frozen.say(self.frozen, self.latest.X)
+                near = said.distance <= self.rank.far
+                self.latest.own[:] = np.where(near, self.frozen.ids[said.best], UNASSIGNED)
+                self.redrawn = False
         self.rank = strange.ruler(self.recent, self.d)
         if self.learnt < WARM_UP:
             self.rank = self.rank._replace(far=np.inf)
@@ -197,6 +228,7 @@ class Clusters:
 
     def tell(self, kind: str, who: int, others: tuple[int, ...], before: float, after: float, text: str) -> None:
         """Keep something that happened until it is asked for."""
+        self.redrawn = True
         self.happened.append(Happened(self.learnt, kind, who, others, before, after, text))
 
     # -- state -------------------------------------------------------------------------------------------------------
@@ -205,6 +237,7 @@ class Clusters:
         """Take more features, each of which had the value (new,) so far."""
         self.micro = micro.wider(self.micro, values)
         self.atoms = atoms.wider(self.atoms, values)
+        self.latest = drifting.wider(self.latest, values)
         self.floor = np.append(self.floor, np.full(len(values), atoms.LEAST))
         if self.frozen is not None:
             wide = np.tile(values, (len(self.frozen.ids), 1))
@@ -215,7 +248,13 @@ class Clusters:
             )
 
     def _parts(self) -> dict[str, Any]:
-        return {"micro": self.micro, "atoms": self.atoms, "ledger": self.ledger, "recent": self.recent}
+        return {
+            "micro": self.micro,
+            "atoms": self.atoms,
+            "ledger": self.ledger,
+            "recent": self.recent,
+            "latest": self.latest,
+        }
 
     def state(self) -> dict[str, Plain]:
         """Return all that goes on."""
@@ -225,6 +264,7 @@ class Clusters:
             "proposed": [[kind, list(ids), parts] for kind, ids, parts in self.proposed],
             "frozen": {} if self.frozen is None else arrays.flat(self.frozen),
             "floor": self.floor.copy(),
+            "renewed": self.renewed,
             "sorted": self.rank.sorted.copy(),
             "far": float(self.rank.far),
         }
@@ -239,6 +279,7 @@ class Clusters:
         self.tally = _like(state, "tally", self.tally)
         self.floor = _like(state, "floor", self.floor)
         self.proposed = [(kind, tuple(ids), parts) for kind, ids, parts in scalar(state, "proposed", list)]
+        self.renewed = scalar(state, "renewed", int)
         held = scalar(state, "frozen", dict)
         self.frozen = frozen.restored(held, self.d) if held else None
         self.rank = strange.Ruler(np.array(state["sorted"]), scalar(state, "far", float))

@@ -205,6 +205,17 @@ def shared(micro: Micro) -> Array:
     return held
 
 
+def absorb(micro: Micro, X: Array, macro: int, weight: float = 1.0) -> None:
+    """Put events (n, d) that were learnt before into micro-clusters of `macro` again, as if all had just come.
+
+    Each counts as `weight` events.
+    """
+    unit = float(micro.numbers[UNIT])
+    micro.numbers[UNIT] = weight * unit
+    _again(micro, X, macro)
+    micro.numbers[UNIT] = unit
+
+
 def drop(micro: Micro, which: Array) -> None:
     """Forget those micro-clusters that are marked in `which` (m,) bool."""
     for i in np.flatnonzero(which)[::-1].tolist():
@@ -271,18 +282,34 @@ def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
             micro.numbers[RECENT_UNIT] = 1.0
         if n % DROP_EVERY == 0:
             _drop_light(micro)
-        first, second = _nearest(micro, x, macro[t], precision, near)
-        if not first <= micro.numbers[RADIUS] ** 2 and micro.counts[LIVE] == len(micro.weight):
-            compact(micro, precision)
-            first, second = _nearest(micro, x, macro[t], precision, near)
-        within = micro.numbers[RADIUS] ** 2
-        if first <= within:
-            if second <= within and len(micro.shared):
-                micro.shared[near[0], near[1]] += micro.numbers[UNIT]
-                micro.shared[near[1], near[0]] += micro.numbers[UNIT]
-            _absorb(micro, near[0], x)
-        else:
-            _open(micro, x, macro[t])
+        _place(micro, x, macro[t], precision, near)
+
+
+@njit(cache=True)
+def _again(micro, X, macro):  # type: ignore[no-untyped-def]
+    precision = np.zeros(X.shape[1])
+    near = np.zeros(2, np.int64)
+    for j in range(X.shape[1]):
+        precision[j] = micro.counts[LEARNT] / micro.scale[1, j] if micro.scale[1, j] > _FLAT else 0.0
+    for t in range(len(X)):
+        _place(micro, X[t], macro, precision, near)
+
+
+@njit(cache=True)
+def _place(micro, x, macro, precision, near):  # type: ignore[no-untyped-def]
+    """Let an event be absorbed, or open a micro-cluster."""
+    first, second = _nearest(micro, x, macro, precision, near)
+    if not first <= micro.numbers[RADIUS] ** 2 and micro.counts[LIVE] == len(micro.weight):
+        compact(micro, precision)
+        first, second = _nearest(micro, x, macro, precision, near)
+    within = micro.numbers[RADIUS] ** 2
+    if first <= within:
+        if second <= within and len(micro.shared):
+            micro.shared[near[0], near[1]] += micro.numbers[UNIT]
+            micro.shared[near[1], near[0]] += micro.numbers[UNIT]
+        _absorb(micro, near[0], x)
+    else:
+        _open(micro, x, macro)
 
 
 @njit(cache=True)

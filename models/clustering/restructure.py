@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from driftline.models.base import Array
-from driftline.models.clustering import births, changes, ledger, macros, micro, mixture
+from driftline.models.clustering import births, changes, ledger, macros, micro, mixture, ppp
 from driftline.models.clustering.changes import Family
 from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
 from driftline.models.clustering.points import Points
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from driftline.models.clustering.clusters import Clusters
 
 PLAINLY = 0.05
-"""Nats an event by which new clusters must be better than old ones: ties would be cut one way and then the other."""
+"""Nats an event by which new clusters must be better than old ones: ties would be cut one way and then the other. Fewer
+clusters must keep half of what the penalty spares."""
 TRAIL = 0.1
 """Share of the arrivals that its mass would make one expect, below which a part is what a cluster that moves left."""
 ENOUGH = 5.0
@@ -79,7 +80,10 @@ def _plain(clusters: Clusters, before: Array, new: Array, family: Family) -> boo
     weight, mean, variance = (part[of_it] for part in clusters.moments())
     held = Points(mean, weight, variance)
     old, now = (mixture.score(held, part[of_it], clusters.penalty, clusters.floor) for part in (before, new))
-    return now - old >= PLAINLY * float(weight.sum())
+    mass = float(weight.sum())
+    fewer = len(family.old) - len(family.new)
+    saved = 0.5 * clusters.penalty * (2 * min(clusters.d, ppp.COUNTED) + 1) * np.log(max(mass, 1.0)) * max(fewer, 0)
+    return now - old >= (0.5 * saved if fewer > 0 else PLAINLY * mass)
 
 
 def _rearrange(
@@ -130,6 +134,7 @@ def _rearrange(
             target = id_of[parts[int(shared[:, b].argmax())]]
             ledger.add(book, target, id_)
             ledger.leave(book, id_)
+            own[own == id_] = target  # also the few that lie in other families
             clusters.tell(
                 "merged", target, (id_,), usual.get(target, 0.0), usual.get(target, 0.0) + usual.get(id_, 0.0),
                 f"cluster {id_} went into {target}: nothing lies between them any more",
