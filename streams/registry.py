@@ -43,6 +43,11 @@ MODELS = {
     "global-tree": Spec(
         "driftline.models.multilabel.global_tree:GlobalTree", "multilabel", "the same without the hierarchy"
     ),
+    "drift-clusterer": Spec(
+        "driftline.models.clustering.drift_clusterer:DriftClusterer",
+        "cluster",
+        "clusters that move, split, merge, die and are born, with ids that last",
+    ),
     "recursive-least-squares": Spec(
         "driftline.models.forecasting.recursive_least_squares:RecursiveLeastSquares",
         "forecast",

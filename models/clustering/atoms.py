@@ -34,7 +34,7 @@ class Atoms(NamedTuple):
 
     value: Array
     """(d, KEPT) float64."""
-    count: Array
+    tally: Array
     """(d, KEPT) int64: events with the value, at most; 0 where none is kept."""
     error: Array
     """(d, KEPT) int64: by how much the count may be too high."""
@@ -54,7 +54,7 @@ def learn(atoms, X):  # type: ignore[no-untyped-def]
     """Count the values of events (n, d), in order."""
     for t in range(len(X)):
         for j in range(X.shape[1]):
-            value, count = atoms.value[j], atoms.count[j]
+            value, count = atoms.value[j], atoms.tally[j]
             atoms.events[j] += 1
             least = 0
             for i in range(KEPT):
@@ -89,7 +89,7 @@ def floors(atoms: Atoms, mean: Array, sd: Array) -> Array:
     [0.111, 0.02]
     """
     found = np.full(len(mean), LEAST)
-    sure = atoms.count - atoms.error
+    sure = atoms.tally - atoms.error
     for j in np.flatnonzero(sd > 0.0):
         share = sure[j] / max(atoms.events[j], 1)
         frequent = share >= FREQUENT
@@ -106,9 +106,6 @@ def floors(atoms: Atoms, mean: Array, sd: Array) -> Array:
     return found
 
 
-def wider(atoms: Atoms, values: Array) -> Atoms:
-    """Return the same with more features, each of which had the value (new,) in all events so far."""
-    more = make(len(values))
-    events = atoms.events.max(initial=0)
-    more.value[:, 0], more.count[:, 0], more.events[:] = values, events, events
-    return Atoms(*(np.concatenate([old, new]) for old, new in zip(atoms, more, strict=True)))
+def wider(atoms: Atoms, more: int) -> Atoms:
+    """Return the same with `more` features."""
+    return Atoms(*(np.concatenate([old, new]) for old, new in zip(atoms, make(more), strict=True)))

@@ -96,7 +96,8 @@ def _adopt_or_bear(clusters: Clusters) -> None:
         both = np.concatenate([np.flatnonzero(own == nearest), members])
         parts = [part[both] for part in found]
         second = np.isin(both, members)
-        if ppp.gain(*parts, second=second, penalty=clusters.penalty, floor=clusters.floor) <= 0.0:
+        w, mean, variance = parts
+        if ppp.gain(w, mean, variance, second, clusters.penalty, clusters.floor) <= 0.0:
             own[members] = nearest
         else:
             new[groups == g] = g

@@ -21,6 +21,7 @@ from driftline.models.clustering import (
     macros,
     micro,
     ppp,
+    recovery,
     restructure,
     trails,
 )
@@ -36,6 +37,9 @@ RESTLESS, SOON = 10 * BLOCK, 2 * BLOCK
 """Events after a cluster has changed in which all are looked at more often, and the events between two looks then."""
 
 
+NEW = 6 * BLOCK
+"""Events in which a feature is new: what came before it is supposed to have been usual, until the latest
+events (`drifting.HELD`) all have it."""
 HEAVIER = 3.0
 """The most that an event counts for when a cluster is made anew: it is another one in shape, not in size."""
 
@@ -77,6 +81,8 @@ class Clusters:
         self.latest = drifting.make(d)
         self.tally = np.zeros(ledger.ROOM, np.int64)
         """Arrivals in the block at hand, by the place of the frozen clusters."""
+        self.since = np.zeros(d, np.int64)
+        """Events learnt when each feature came."""
         self.proposed: list[tuple[str, tuple[int, ...], int]] = []
         """Changes that the last look at all clusters asked for, and that the next one may confirm."""
         self.frozen: frozen.Frozen | None = None
@@ -84,6 +90,8 @@ class Clusters:
         self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf)
         self.floor = np.full(d, atoms.LEAST)
         self.happened: list[Happened] = []
+        self.quality = np.array([-np.inf, 0.0])
+        """The best mean log density of latest events, and how many looks in a row it was far below."""
         self.renewed = -RESTLESS
         """Events learnt when a cluster was last made anew."""
         self.redrawn = False
@@ -160,13 +168,19 @@ class Clusters:
         if self.frozen is not None:
             ledger.record(self.ledger, self.frozen.ids, self.tally[: len(self.frozen.ids)])
             self.tally[:] = 0
+        new = (self.since > 0) & (self.learnt - self.since <= NEW)
+        if new.any():
+            micro.suppose(self.micro, np.where(new, self.since, 0))
         if self.learnt <= WARM_UP:
             restructure.form(self)
         else:
-            self.renew()
+            if not new.any():
+                self.renew()
             restless = self.learnt - self.renewed <= RESTLESS and self.learnt % SOON == 0
             if self.learnt % LOOK == 0 or restless:
                 restructure.look(self)
+            if self.learnt % LOOK == 0 and recovery.doubt(self, strange.level(self.recent, LOOK)):
+                recovery.recover(self)
             births.look(self)
         self.freeze()
 
@@ -195,7 +209,7 @@ class Clusters:
                 near = said.distance <= self.rank.far
                 self.latest.own[:] = np.where(near, self.frozen.ids[said.best], UNASSIGNED)
                 self.redrawn = False
-        self.rank = strange.ruler(self.recent, self.d)
+        self.rank = strange.ruler(self.recent, 1 if self.frozen is None else int(self.frozen.active[0]))
         if self.learnt < WARM_UP:
             self.rank = self.rank._replace(far=np.inf)
 
@@ -216,6 +230,15 @@ class Clusters:
         own: Array = self.micro.macro[: self.micro.counts[LIVE]]
         return own
 
+    def ids(self) -> Array:
+        """Return the ids (k,) of the clusters that stand, below -1 for those that are not decided yet."""
+        return np.zeros(0, np.int64) if self.frozen is None else self.frozen.ids
+
+    def unknown(self) -> float:
+        """Return the share of the latest events that belonged to no cluster, or to one not decided yet."""
+        n = min(int(self.latest.counts[0]), drifting.HELD)
+        return float((self.latest.own[:n] < 0).mean()) if n else 0.0
+
     def lately(self) -> Array:
         """Return the latest events (m,) of the micro-clusters, decayed eight times faster than their weights."""
         recent: Array = self.micro.recent[: self.micro.counts[LIVE]] / self.micro.numbers[RECENT_UNIT]
@@ -234,9 +257,10 @@ class Clusters:
     # -- state -------------------------------------------------------------------------------------------------------
 
     def widen(self, values: Array) -> None:
-        """Take more features, each of which had the value (new,) so far."""
+        """Take more features, of which the first values are given (new,)."""
+        self.since = np.append(self.since, np.full(len(values), self.learnt))
         self.micro = micro.wider(self.micro, values)
-        self.atoms = atoms.wider(self.atoms, values)
+        self.atoms = atoms.wider(self.atoms, len(values))
         self.latest = drifting.wider(self.latest, values)
         self.floor = np.append(self.floor, np.full(len(values), atoms.LEAST))
         if self.frozen is not None:
@@ -247,7 +271,8 @@ class Clusters:
                 fill=np.append(self.frozen.fill, values),
             )
 
-    def _parts(self) -> dict[str, Any]:
+    def parts(self) -> dict[str, Any]:
+        """Return all that is made of arrays alone."""
         return {
             "micro": self.micro,
             "atoms": self.atoms,
@@ -259,27 +284,33 @@ class Clusters:
     def state(self) -> dict[str, Plain]:
         """Return all that goes on."""
         return {
-            **{name: arrays.flat(part) for name, part in self._parts().items()},
+            **{name: arrays.flat(part) for name, part in self.parts().items()},
             "tally": self.tally.copy(),
             "proposed": [[kind, list(ids), parts] for kind, ids, parts in self.proposed],
             "frozen": {} if self.frozen is None else arrays.flat(self.frozen),
             "floor": self.floor.copy(),
+            "since": self.since.copy(),
             "renewed": self.renewed,
+            "quality": self.quality.copy(),
+            "redrawn": self.redrawn,
             "sorted": self.rank.sorted.copy(),
             "far": float(self.rank.far),
         }
 
     def restore(self, state: dict[str, Plain]) -> None:
         """Become the one that gave this state. Raises `ValueError` where it does not fit; this one is spoilt then."""
-        for name, part in self._parts().items():
+        for name, part in self.parts().items():
             arrays.refill(part, scalar(state, name, dict))
         live, known = int(self.micro.counts[LIVE]), int(self.ledger.counts[0])
         if not 0 <= live <= len(self.micro.weight) or not 0 <= known <= ledger.ROOM:
             raise ValueError(f"state tells of {live} micro-clusters and {known} clusters")
         self.tally = _like(state, "tally", self.tally)
         self.floor = _like(state, "floor", self.floor)
+        self.since = _like(state, "since", self.since)
         self.proposed = [(kind, tuple(ids), parts) for kind, ids, parts in scalar(state, "proposed", list)]
         self.renewed = scalar(state, "renewed", int)
+        self.redrawn = scalar(state, "redrawn", bool)
+        self.quality = _like(state, "quality", self.quality)
         held = scalar(state, "frozen", dict)
         self.frozen = frozen.restored(held, self.d) if held else None
         self.rank = strange.Ruler(np.array(state["sorted"]), scalar(state, "far", float))

@@ -97,4 +97,5 @@ def _apart(mean: Array, variance: Array) -> Array:
     size = (mean**2).sum(axis=1)
     within = variance.sum(axis=1)
     squared = size[:, None] + size - 2.0 * mean @ mean.T + within[:, None] + within
-    return np.sqrt(np.maximum(squared, 0.0))
+    apart: Array = np.sqrt(np.maximum(squared, 0.0))
+    return apart

@@ -57,7 +57,8 @@ def of(latest: Latest, id_: int) -> Array:
     """Return the latest events (n, d) of a cluster, the oldest first."""
     n = int(latest.counts[0])
     at = np.arange(max(n - HELD, 0), n) % HELD
-    return latest.X[at[latest.own[at] == id_]]
+    its: Array = latest.X[at[latest.own[at] == id_]]
+    return its
 
 
 def wider(latest: Latest, values: Array) -> Latest:

@@ -27,6 +27,8 @@ class Frozen(NamedTuple):
     """(k, d) 1 / variance; 0 for a feature that was constant."""
     fill: Array
     """(d,) what an event that lacks a feature is taken to have: the mean of all events."""
+    active: Array
+    """(1,) int64: features that varied, at least 1."""
 
 
 class Said(NamedTuple):
@@ -60,14 +62,20 @@ def freeze(macros: Macros, mean: Array, per_sd: Array, share: Array | None = Non
     mass = macros.mass + PRIOR * macros.mass.mean() if share is None else share
     level = np.log(mass / mass.sum()) - 0.5 * np.log(macros.variance).sum(axis=1)
     sd = np.where(per_sd > 0.0, 1.0 / np.where(per_sd > 0.0, per_sd, 1.0), 0.0)
-    return Frozen(macros.ids, level, macros.mean * sd + mean, per_sd**2 / macros.variance, mean.copy())
+    return Frozen(macros.ids, level, macros.mean * sd + mean, per_sd**2 / macros.variance, mean.copy(), _active(per_sd))
+
+
+def _active(per_sd: Array) -> Array:
+    return np.array([max(int((per_sd > 0.0).sum()), 1)])
 
 
 def restored(state: Mapping[str, Plain], d: int) -> Frozen:
     """Return what gave this flat state. Raises `ValueError` where its parts do not fit each other."""
     ids = state.get("ids")
     k = len(ids) if isinstance(ids, np.ndarray) and ids.ndim == 1 else 0
-    made = Frozen(np.zeros(k, np.int64), np.zeros(k), np.zeros((k, d)), np.zeros((k, d)), np.zeros(d))
+    made = Frozen(
+        np.zeros(k, np.int64), np.zeros(k), np.zeros((k, d)), np.zeros((k, d)), np.zeros(d), np.ones(1, np.int64)
+    )
     arrays.refill(made, state)
     return made
 
@@ -75,19 +83,20 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
 def say(frozen: Frozen, X: Array) -> Said:
     """Return what the clusters say of events (n, d) that have all features.
 
-    >>> two = Frozen(np.array([4, 9]), np.zeros(2), np.array([[0.0], [8.0]]), np.ones((2, 1)), np.zeros(1))
+    >>> one, mean = np.ones(1, np.int64), np.array([[0.0], [8.0]])
+    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, np.ones((2, 1)), np.zeros(1), one)
     >>> said = say(two, np.array([[0.5], [8.0], [40.0]]))
     >>> two.ids[said.best].tolist(), said.distance.round(1).tolist()
     ([4, 9, 9], [0.5, 0.0, 32.0])
     """
     n = len(X)
     said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n))
-    _say(frozen.level, frozen.mean, frozen.precision, X, *said)
+    _say(frozen.level, frozen.mean, frozen.precision, float(frozen.active[0]), X, *said)
     return said
 
 
 @njit(cache=True)
-def _say(level, mean, precision, X, best, confidence, log_density, near, distance):  # type: ignore[no-untyped-def]
+def _say(level, mean, precision, active, X, best, confidence, log_density, near, distance):  # type: ignore[no-untyped-def]
     k, d = mean.shape
     joint = np.empty(k)
     for t in range(len(X)):
@@ -109,4 +118,4 @@ def _say(level, mean, precision, X, best, confidence, log_density, near, distanc
         best[t] = first
         confidence[t] = 1.0 / total
         log_density[t] = joint[first] + np.log(total)
-        distance[t] = np.sqrt(closest / d)
+        distance[t] = np.sqrt(closest / active)

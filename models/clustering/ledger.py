@@ -4,7 +4,7 @@ Masses that decay keep a dead cluster alive for thousands of events, so life and
 events, counted for each cluster.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import pdtr
@@ -72,7 +72,7 @@ def live(ledger: Ledger) -> Array:
     return ledger.ids[: ledger.counts[0]]
 
 
-def code(ids: Array) -> Array:
+def code(ids: Any) -> Any:
     """Return what micro-clusters of clusters that are not decided yet have for ids; the code of a code is the id.
 
     It is below -1, so that such clusters are not taken for settled ones.
@@ -149,7 +149,8 @@ def share(ledger: Ledger) -> Array:
 
 def arrivals(ledger: Ledger, blocks: int) -> Array:
     """Return the arrivals of each cluster (k,) in so many latest blocks, at most `BLOCKS`."""
-    return ledger.blocks[: ledger.counts[0], :blocks].sum(axis=1)
+    came: Array = ledger.blocks[: ledger.counts[0], :blocks].sum(axis=1)
+    return came
 
 
 def dead(ledger: Ledger) -> Array:
@@ -168,4 +169,5 @@ def dead(ledger: Ledger) -> Array:
     few = (lately <= GONE * expected) & (pdtr(lately, np.maximum(expected, 1e-9)) < SURE)
     rare = (ledger.silent[: len(usual)] * usual >= SILENT) & (ledger.silent[: len(usual)] >= BLOCK * LATELY)
     old = ledger.pending[: len(usual)] == 0
-    return live(ledger)[old & (few | rare) & (usual > 0.0)].copy()
+    gone: Array = live(ledger)[old & (few | rare) & (usual > 0.0)].copy()
+    return gone

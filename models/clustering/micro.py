@@ -77,7 +77,7 @@ class Micro(NamedTuple):
     """(C, C) float64, or (0, 0) where not wanted, in the growing unit: events within the radius of both and of none
     nearer; symmetric."""
     scale: Array
-    """(2, d) float64: mean of all events, and sum of squared distances from it."""
+    """(3, d) float64: mean of all events, sum of squared distances from it, and events, of each feature."""
     counts: Array
     """(3,) int64: events learnt, micro-clusters, and events learnt at the last compaction."""
     numbers: Array
@@ -141,7 +141,7 @@ def make(
         opened=np.zeros(most, np.int64),
         macro=np.full(most, UNASSIGNED, np.int64),
         shared=np.zeros((most, most) if density else (0, 0)),
-        scale=np.zeros((2, d)),
+        scale=np.zeros((3, d)),
         counts=np.zeros(3, np.int64),
         numbers=np.array([1.0, radius * d**0.5, 0.0, 1.0]),
         compact_to=int(compact_to),
@@ -224,7 +224,7 @@ def drop(micro: Micro, which: Array) -> None:
 
 
 def wider(micro: Micro, values: Array) -> Micro:
-    """Return the same with more features, each of which had the value (new,) in all events so far."""
+    """Return the same with more features, of which only a first value (new,) is known: `suppose` knows better later."""
     more = len(values)
     wide = make(micro.mean.shape[1] + more, len(micro.weight), micro.compact_to, density=len(micro.shared) > 0)
     wide = wide._replace(growth=micro.growth)
@@ -234,6 +234,18 @@ def wider(micro: Micro, values: Array) -> Micro:
     wide.scale[0, -more:] = values
     wide.numbers[RADIUS] = micro.numbers[RADIUS] * (wide.mean.shape[1] / micro.mean.shape[1]) ** 0.5
     return wide
+
+
+def suppose(micro: Micro, since: Array) -> None:
+    """Suppose that micro-clusters have the usual moments in features that they were opened before.
+
+    `since` (d,) int64 is how many events had been learnt when each feature came.
+    """
+    live = int(micro.counts[LIVE])
+    before = micro.opened[:live, None] <= since
+    usual = micro.scale[1] / np.maximum(micro.scale[2], 1.0)
+    micro.mean[:live] = np.where(before, micro.scale[0], micro.mean[:live])
+    micro.variance[:live] = np.where(before, usual, micro.variance[:live])
 
 
 def state(micro: Micro) -> dict[str, Plain]:
@@ -259,7 +271,7 @@ def per_sd(micro: Micro) -> Array:
     """Return 1 / standard deviation (d,) over all events; 0 for a feature that was constant so far."""
     spread = micro.scale[1]
     varied = spread > _FLAT
-    found: Array = np.where(varied, np.sqrt(micro.counts[LEARNT] / np.where(varied, spread, 1.0)), 0.0)
+    found: Array = np.where(varied, np.sqrt(micro.scale[2] / np.where(varied, spread, 1.0)), 0.0)
     return found
 
 
@@ -272,7 +284,7 @@ def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
         x = X[t]
         micro.counts[LEARNT] += 1
         n = micro.counts[LEARNT]
-        _rescale(micro.scale, n, x, precision)
+        _rescale(micro.scale, x, precision)
         micro.numbers[UNIT] *= micro.growth
         if micro.numbers[UNIT] > _FULL:
             _renew_unit(micro)
@@ -290,7 +302,7 @@ def _again(micro, X, macro):  # type: ignore[no-untyped-def]
     precision = np.zeros(X.shape[1])
     near = np.zeros(2, np.int64)
     for j in range(X.shape[1]):
-        precision[j] = micro.counts[LEARNT] / micro.scale[1, j] if micro.scale[1, j] > _FLAT else 0.0
+        precision[j] = micro.scale[2, j] / micro.scale[1, j] if micro.scale[1, j] > _FLAT else 0.0
     for t in range(len(X)):
         _place(micro, X[t], macro, precision, near)
 
@@ -313,10 +325,12 @@ def _place(micro, x, macro, precision, near):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _rescale(scale, n, x, precision):  # type: ignore[no-untyped-def]
+def _rescale(scale, x, precision):  # type: ignore[no-untyped-def]
     """Count one event in, and say what the squared units of each feature are worth."""
     for j in range(len(x)):
         away = x[j] - scale[0, j]
+        scale[2, j] += 1.0
+        n = scale[2, j]
         scale[0, j] += away / n
         scale[1, j] += away * (x[j] - scale[0, j])
         precision[j] = n / scale[1, j] if scale[1, j] > _FLAT else 0.0

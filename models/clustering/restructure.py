@@ -49,12 +49,29 @@ def form(clusters: Clusters) -> None:
             births.tell_born(clusters, id_)
 
 
-def look(clusters: Clusters, sure: bool = False) -> None:
-    """Look at all clusters, and change what this look and the last one agree on; all that this one says if `sure`."""
-    own = clusters.own()
-    if not len(own):
-        return
-    (new, joined), weight = clusters.partition(), clusters.moments().weight
+def look(clusters: Clusters) -> None:
+    """Look at all clusters, and change what this look and the last one agree on."""
+    if len(clusters.own()):
+        new, joined = clusters.partition()
+        follow(clusters, new, joined)
+
+
+def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> None:
+    """Make the clusters those of a partition, where the last look asked for that too, or at once if `sure`.
+
+    Parameters
+    ----------
+    clusters
+        Those that there are.
+    new
+        (m,) int64 the partition of their micro-clusters, from 0.
+    joined
+        Whether it was made coarser than is likeliest, so that likelihoods do not tell.
+    sure
+        Whether to follow it at once.
+
+    """
+    own, weight = clusters.own(), clusters.moments().weight
     undecided = own < UNASSIGNED
     before = own.copy()
     proposed = []

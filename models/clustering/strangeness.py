@@ -60,6 +60,13 @@ def record(recent: Recent, log_density: Array, distance: Array) -> None:
     recent.counts[0] += len(distance)
 
 
+def level(recent: Recent, n: int) -> float:
+    """Return the mean log density of the `n` latest events, nats; -inf before there are so many."""
+    if recent.counts[0] < n:
+        return float("-inf")
+    return float(recent.log_density[(recent.counts[0] - 1 - np.arange(n)) % HELD].mean())
+
+
 def ruler(recent: Recent, d: int) -> Ruler:
     """Return what events of `d` features are measured by now."""
     n = min(int(recent.counts[0]), HELD)

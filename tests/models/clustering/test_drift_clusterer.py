@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftline.models.base import Assigner, Gauged, Newsworthy, Reclusterable, Scorer, Stateful
+from driftline.models.clustering import DriftClusterer, event_streams
+from driftline.models.clustering.agreement import adjusted_rand
+from driftline.models.clustering.life import Living
+from driftline.models.digest import digest
+from driftline.models.snapshot import pack, unpack
+
+STREAM = event_streams.blobs_abrupt(5_000, 3, 7)
+
+
+def dicts(X):
+    return [dict(zip("abcdefgh", row, strict=False)) for row in X.tolist()]
+
+
+def test_it_keeps_the_promises_of_clusterers():
+    model = DriftClusterer()
+    for verbs in (Assigner, Gauged, Newsworthy, Reclusterable, Scorer, Stateful, Living):
+        assert isinstance(model, verbs)
+
+
+def test_before_anything_was_learnt_nothing_belongs_anywhere():
+    model = DriftClusterer()
+    assert model.predict_one({"a": 1.0}) == -1
+    assert model.score_one({"a": 1.0}) == 0.0
+    assert model.predict_many(np.zeros((3, 2))).tolist() == [-1, -1, -1]
+    assert model.prequential_rows([{}, {"a": "text"}, {"a": float("nan")}])[0].cluster == -1
+    assert model.n_learnt == 0
+    assert model.life().clusters == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 400), max_size=12))
+def test_it_does_not_matter_how_events_are_cut_into_batches(cuts):
+    X = STREAM.X[1_500 : 1_500 + min(sum(cuts), 3_400)]  # the change lies inside
+    whole, parts = DriftClusterer(micro_clusters=30), DriftClusterer(micro_clusters=30)
+    said = whole.prequential_many(X)
+    of_parts = [parts.prequential_many(part) for part in np.split(X, np.cumsum(cuts)) if len(part)]
+    assert np.concatenate([np.zeros(0, int), *of_parts]).tolist() == said.tolist()
+    assert digest(whole.state()) == digest(parts.state())
+
+
+def test_arrays_runs_and_single_events_say_the_same():
+    X = STREAM.X[2_000:3_300]
+    by_array, by_run, by_one = DriftClusterer(), DriftClusterer(), DriftClusterer()
+    of_array = by_array.prequential_many(X)
+    of_run = by_run.prequential_rows(dicts(X))
+    of_one = []
+    for x in dicts(X):
+        of_one.append(by_one.assign_one(x))
+        by_one.learn_one(x)
+    assert of_run == of_one
+    assert [one.cluster for one in of_run] == of_array.tolist()
+    assert digest(by_run.state()) == digest(by_one.state())
+    many = by_array.assign_many(X[:50])
+    assert [by_one.assign_one(x) for x in dicts(X[:50])] == by_run.prequential_rows(dicts(X[:50]))[:50]
+    assert many.ids.tolist() == by_array.predict_many(X[:50]).tolist()
+
+
+@pytest.mark.parametrize("at", [0, 30, 1_000, 2_525, 2_600])
+def test_a_state_goes_on_bit_for_bit(at):
+    X = STREAM.X
+    first = DriftClusterer()
+    first.learn_many(X[:at])
+    second = DriftClusterer()
+    second.restore(unpack(pack(first.state())))
+    assert first.prequential_many(X[at:3_000]).tolist() == second.prequential_many(X[at:3_000]).tolist()
+    assert digest(first.state()) == digest(second.state())
+    assert first.life().history == second.life().history
+    assert first.news() == second.news()
+
+
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
+    model = DriftClusterer()
+    model.learn_many(STREAM.X[:1_200])
+    state, before = model.state(), digest(model.state())
+    for broken in (
+        {},
+        {**state, "clusters": {**state["clusters"], "far": "far"}},
+        {**state, "features": ["a"]},
+        {**state, "history": [[1, 2]]},
+        {**state, "clusters": {name: part for name, part in state["clusters"].items() if name != "ledger"}},
+    ):
+        with pytest.raises(ValueError, match="state"):
+            model.restore(broken)
+        assert digest(model.state()) == before
+    with pytest.raises(ValueError, match="state"):
+        DriftClusterer(micro_clusters=50).restore(state)
+
+
+def test_units_of_features_do_not_matter():
+    X = STREAM.X[:3_000]
+    usual, strange = DriftClusterer(), DriftClusterer()
+    assert usual.prequential_many(X).tolist() == strange.prequential_many(X * 1024.0).tolist()
+
+
+def test_features_may_come_later_and_be_missing():
+    rng = np.random.default_rng(1)
+    model = DriftClusterer()
+    side = rng.integers(0, 2, 3_000)
+    events = [{"a": float(8.0 * s + rng.normal())} for s in side]
+    for at, x in enumerate(events):
+        if at >= 1_200:
+            x["b"] = float(rng.normal(50.0, 3.0))
+        if at >= 1_500 and at % 7 == 0:
+            del x["a"]
+    said = [one.cluster for one in model.prequential_rows(events)]
+    whole = [at for at in range(2_000, 3_000) if "a" in events[at]]
+    assert adjusted_rand(side[whole], np.array([said[at] for at in whole])) > 0.95
+    assert model.life().features == ("a", "b")
+    assert all(cluster.centre[1] == pytest.approx(50.0, abs=1.0) for cluster in model.life().clusters)
+
+
+def test_a_new_feature_in_a_run_is_as_one_by_one():
+    events = dicts(STREAM.X[:400, :2]) + dicts(STREAM.X[400:800]) + [{"z": 1.0, "a": 0.5}]
+    run, one = DriftClusterer(), DriftClusterer()
+    said = run.prequential_rows(events)
+    for at, x in enumerate(events):
+        assert one.assign_one(x) == said[at]
+        one.learn_one(x)
+    assert digest(run.state()) == digest(one.state())
+
+
+def test_features_beyond_the_most_are_passed_over_and_counted():
+    model = DriftClusterer(max_features=2)
+    model.prequential_rows([{"a": 1.0, "b": 2.0, "c": 3.0}, {"d": 1.0}])
+    assert model.life().features == ("a", "b")
+    assert model.gauges()["features_ignored"] == 2
+    with pytest.raises(ValueError, match="d at most 2"):
+        model.learn_many(np.zeros((1, 3)))
+
+
+def test_wild_values_are_survived():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_000, 2)) + 9.0 * rng.integers(0, 2, (2_000, 1))
+    X[1_200], X[1_300] = 1e300, [-1e200, 0.0]
+    model = DriftClusterer()
+    model.learn_many(X)
+    assert np.isfinite(model.score_many(X)).all()
+    with pytest.raises(ValueError, match="finite"):
+        model.learn_many(np.array([[np.inf, 0.0]]))
+    assert model.n_learnt == 2_000
+
+
+def test_constant_events_are_one_cluster():
+    model = DriftClusterer()
+    model.learn_many(np.ones((1_200, 3)))
+    assert model.predict_many(np.ones((2, 3))).tolist() == [0, 0]
+    assert model.n_clusters == 1
+
+
+@pytest.mark.parametrize("make", [event_streams.blobs_abrupt, event_streams.rbf_events])
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_clusters_are_found_without_their_number_and_keep_their_ids(make, seed):
+    stream = make(seed=seed)
+    ids = DriftClusterer().prequential_many(stream.X)
+    windows = [adjusted_rand(stream.labels[at : at + 250], ids[at : at + 250]) for at in range(500, 8_000, 250)]
+    assert np.mean(windows) > 0.95
+    assert adjusted_rand(stream.labels, ids) > 0.9 * np.mean(windows)
+
+
+def test_strangeness_is_a_rank_among_the_latest():
+    model = DriftClusterer()
+    model.learn_many(STREAM.X[:2_000])
+    novelty = model.score_many(STREAM.X[2_000:2_400])
+    assert abs(np.mean(novelty > 0.9) - 0.1) < 0.05
+    assert model.score_one(dict(enumerate([40.0, 40.0, 40.0]))) > 0.9995
+    near, far = model.score_many(np.array([[40.0] * 3, [400.0] * 3]))
+    assert near < far < 1.0
+
+
+def test_clusters_found_anew_keep_their_ids():
+    model = DriftClusterer()
+    model.learn_many(STREAM.X[:2_000])
+    before = model.predict_many(STREAM.X[:2_000])
+    model.recluster()
+    assert model.predict_many(STREAM.X[:2_000]).tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_all_in_one_cluster_is_left_within_600_events_and_without_a_restart(seed):
+    stream = event_streams.blobs_abrupt(8_000, 8, seed)
+    model = DriftClusterer()
+    model.learn_many(stream.X[:2_000])
+    held = model._clusters
+    held.own()[:] = held.latest.own[:] = 0
+    held.ledger.counts[0] = 1
+    held.ledger.ids[1:] = -1
+    held.freeze()
+    assert set(model.predict_many(stream.X[:500]).tolist()) <= {0, -1}
+    model.learn_many(stream.X[2_000:2_600])
+    assert adjusted_rand(stream.labels[2_600:3_600], model.predict_many(stream.X[2_600:3_600])) > 0.95
+
+
+def test_memory_does_not_grow():
+    model = DriftClusterer()
+    model.learn_many(STREAM.X[:1_500])
+    before = model.memory_bytes
+    for _ in range(3):
+        model.learn_many(STREAM.X)
+    assert model.memory_bytes < 1.05 * before
