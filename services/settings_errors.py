@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from driftline.services.toml_lines import KeyPath
 from driftline.streams.config import ALARM_TOPIC, TOPIC, Drift, ModelConfig
-from driftline.streams.drift import Watch
+from driftline.streams.detectors import make
 from driftline.streams.registry import MODELS, build, class_of
 
 MASK = "**********"
@@ -237,7 +237,7 @@ def _unwatched(path: KeyPath, raw: Any) -> Iterator[tuple[KeyPath, str]]:
     except ValidationError:
         return  # told by the fields' own checks
     try:
-        Watch(config)
+        make(config.detector, config.parameters)
     except (TypeError, ValueError) as error:
         yield (*path, "parameters"), f"cannot make the detector: {config.detector}: {error}"
 

@@ -168,17 +168,30 @@ class Alarm(Message):
     detector: Name
     """What found it; for a promotion the contest, for an event in a model's life the model's class."""
     before: float
-    """Mean loss before the change; of a promotion, that of the old champion while the evidence grew; for an event in a
-    model's life, what its text says."""
+    """Mean of the signal before the change; of a promotion, the loss of the old champion while the evidence grew; for
+    an event in a model's life, what its text says."""
     after: float
     """The same since the change, or of the new champion."""
     count: Count
-    """Labels that the model had been scored on, or that the champions were compared on."""
+    """Values that were watched, of the loss: labels that the model had been scored on; or labels that the champions
+    were compared on."""
     action: Name
-    """What the drift policy did: `alarm`, `reset`; `promoted`; for an event in a model's life, what happened: `split`,
-    `merged`."""
+    """What the drift policy did: `alarm`, `recluster`, `reset`, `challenger`; `promoted`; for an event in a model's
+    life, what happened: `split`, `merged`."""
     text: Annotated[str, Field(max_length=MAX_TEXT), msgspec.Meta(max_length=MAX_TEXT)] = ""
     """The same for people, where there is more to say."""
+    signal: Literal["loss", "score", "distance", "mass"] | None = None
+    """Of a drift: what changed."""
+    cluster: Name | None = None
+    """Of a drift in mass: the cluster whose share of the events changed."""
+    size: float | None = None
+    """Of a drift: `after` less `before`, in standard deviations within the two sides; null where neither varies."""
+    confidence: Annotated[float, Field(ge=0, le=1), msgspec.Meta(ge=0, le=1)] | None = None
+    """Of a drift: 1 less the p-value of the difference, corrected for the places that were tried."""
+    count_before: Count | None = None
+    """Of a drift: values before the change, since the last one."""
+    count_after: Count | None = None
+    """Of a drift: values since the change."""
 
 
 REASONS = (

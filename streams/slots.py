@@ -14,21 +14,26 @@ from typing import Any
 
 import msgspec
 
-from driftline.models.base import News
+from driftline.models.base import Assignment, News, Reclusterable
 from driftline.streams.config import ModelConfig
 from driftline.streams.contest import Contest, Promotion
-from driftline.streams.drift import Watch
 from driftline.streams.keyed import Keyed
+from driftline.streams.past import Change
 from driftline.streams.registry import build, version_of
-from driftline.streams.scores import ForecastScores, Guess, Scores
-from driftline.streams.series import Series
+from driftline.streams.scores import Guess, Scores
+from driftline.streams.signals import FARTHEST
 from driftline.streams.tasks import TASKS
 from driftline.streams.vault import Vault
 from driftline.streams.waiting import Entry
+from driftline.streams.watcher import Drifted, Watcher
 
 log = logging.getLogger("driftline.models")
 
 Clock = Callable[[], float]
+CHANGES = ("recluster", "reset")
+"""The policies that change the model itself."""
+STEP = 64
+"""Events after which what is due is done to models that learn from events: it comes so much after a drift at most."""
 
 
 class Failure:
@@ -63,9 +68,8 @@ class Lesson(msgspec.Struct, gc=False):
     y: Any
 
 
-Raised = tuple[int, "Slot | Contest", Failure | News | Promotion | tuple[float, float, int]]
-"""Place in the run, model or contest, and a failure, news, a promotion, or a drift's evidence (loss before, loss after,
-labels)."""
+Raised = tuple[int, "Slot | Contest", Failure | News | Promotion | Drifted]
+"""Place in the run, model or contest, and a failure, news, a promotion or a drift."""
 
 
 class Slot:
@@ -82,7 +86,7 @@ class Slot:
             self.task.name,
         )
         self.scores: Scores = self.task.scores()
-        self.watch = Watch(config.drift)
+        self.watch = Watcher(config.drift, config.watched)
         self.clock = clock
         self.predicted = 0
         self.drifts = 0
@@ -95,7 +99,7 @@ class Slot:
         self.keyed: Keyed[Any] | None = None
         if config.per == "key":
             place = f"{lane}/slot:{name}"
-            self.keyed = Keyed(self.make, config.max_keys, config.key_max_age_seconds, place, vault)
+            self.keyed = Keyed(self.make, config.max_keys, config.key_max_age_seconds, place, vault, recluster)
         self.model: Any = None
         self._news: Callable[[], list[News]] | None = None
         if self.keyed is None:
@@ -158,18 +162,18 @@ class Slot:
         """Judge each prediction by its label (of this task's type), then learn, on the features predicted on."""
         started = self.clock()
         raised: list[Raised] = []
-        index, watch = self.index, self.watch.update
+        index = self.index
         guesses = [lesson.entry.guesses[index] for lesson in run]
         if None in guesses:
             run = [lesson for lesson, guess in zip(run, guesses, strict=True) if guess is not None]
             guesses = [guess for guess in guesses if guess is not None]
         # Scores and drift watch do not meet the model: judge the whole run, let the model learn up to each alarm.
         learnt, judged = 0, self.scores.n
-        for place, loss in enumerate(self.scores.update_run([lesson.y for lesson in run], guesses)):
-            if watch(loss):
-                self._learn(run[learnt:place], raised)
-                learnt = place
-                raised.append(self.alarm(run[place].place, judged + place + 1))
+        losses = self.scores.update_run([lesson.y for lesson in run], guesses)
+        for place, change in self.watch.judged(losses):
+            self._learn(run[learnt:place], raised)
+            learnt = place
+            self.worse(change, run[place].place, judged + place + 1, raised)
         self._learn(run[learnt:], raised)
         self.learn_seconds += self.clock() - started
         return raised
@@ -215,16 +219,35 @@ class Slot:
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 
-    def alarm(self, place: int, judged: int) -> Raised:
-        """Tell of a drift, after so many labels were judged, and do what the policy says."""
+    def worse(self, change: Change, place: int, judged: int, raised: list[Raised]) -> None:
+        """Tell of a drift in the loss, after so many labels were judged; where it rose, do what the policy says."""
         self.drifts += 1
-        before, after = self.watch.evidence
+        drifted = Drifted("loss", "", change, judged)
+        raised.append((place, self, drifted))
+        if change.rose and self.config.drift.policy in CHANGES:
+            drifted.action = self.config.drift.policy
+            self.change(place, raised)
+
+    def change(self, place: int, raised: list[Raised]) -> None:
+        """Change the model as the policy says, after a drift that the message at this place revealed, or before."""
         if self.config.drift.policy == "reset":
             if self.keyed is None:
                 self.take(self.make())
             else:
                 self.keyed.drop()
-        return place, self, (before, after, judged)
+            self.watch.begin_anew()
+            return
+        self.watch.due = False
+        if self.keyed is not None:
+            self.keyed.change_all()
+            return
+        try:
+            recluster(self.model)
+        except Exception as error:
+            raised.append((place, self, Failure(error)))
+        for news in self._news() if self._news is not None else ():
+            self.told[news.kind] += 1
+            raised.append((place, self, news))
 
     def baselines(self) -> dict[str, Scores]:
         """Scores of baselines that are this model's own; most are the lane's."""
@@ -236,6 +259,7 @@ class Slot:
             "scores": self.scores.state(),
             "predicted": self.predicted,
             "drifts": self.drifts,
+            "due": 0 if self.keyed is None else self.keyed.due,
             "told": dict(self.told),
             "baselines": {name: scores.state() for name, scores in self.baselines().items()},
             "since": self.since,
@@ -246,87 +270,89 @@ class Slot:
         self.scores.restore(desk["scores"])
         self.predicted, self.drifts, self.since = desk["predicted"], desk["drifts"], desk["since"]
         self.told = Counter(desk["told"])
+        if self.keyed is not None:
+            self.keyed.due = desk.get("due", 0)
         for name, scores in self.baselines().items():
             scores.restore(desk["baselines"][name])
 
 
 class EventSlot(Slot):
-    """A model that learns from the events themselves, each after its own answer: clusters, anomaly scores."""
+    """A model that learns from the events themselves, each after its own answer: clusters, anomaly scores.
+
+    A drift in the answers is found when the run is answered and learnt. What is to be done about it waits for the end
+    of the step, of `STEP` events: so it is the same for runs of any length, and runs are still answered at once.
+    """
+
+    assigned: list[Assignment | None]
+    """Where the events of the last run were put, if the model says more of it than the cluster's id."""
+
+    def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
+        """Answer and learn each event of a run, and watch the answers."""
+        started = self.clock()
+        answers: list[Guess | Failure] = []
+        raised: list[Raised] = []
+        start, changes = 0, self.watch.answers and self.config.drift.policy in CHANGES
+        while start < len(run):
+            part = run[start : start + STEP - self.predicted % STEP] if changes else run
+            said = self._answers(part)
+            answers += said
+            if self.watch.answers:
+                self._observe(part, said, raised)
+            start += len(part)
+            self.predicted += len(part)
+            if self.watch.due and self.predicted % STEP == 0:
+                self.change(part[-1].place, raised)
+        self.predict_seconds += self.clock() - started
+        return answers, raised
 
     def _answers(self, run: list[Arrival]) -> list[Guess | Failure]:
         answers: list[Guess | Failure] = []
+        self.assigned = []
         model, keyed, ask_of = self.model, self.keyed, self.task.ask
         ask = ask_of(model) if keyed is None else None
+        assigns = "distance" in self.watch.on
         for one in run:
+            place: Assignment | None = None
             try:
                 if keyed is not None:
                     model = keyed.want(one.key, one.at, one.watermark)
                     ask = ask_of(model)
                 assert ask is not None
                 guess = ask(one.x)
+                if assigns:
+                    place = model.assign_one(one.x)
                 model.learn_one(one.x)
             except Exception as error:
                 answers.append(Failure(error))
             else:
                 answers.append(guess)
+            self.assigned.append(place)
         return answers
+
+    def _observe(self, run: list[Arrival], said: list[Guess | Failure], raised: list[Raised]) -> None:
+        """Watch the answers to a run; the model is changed later."""
+        signals = self.watch.on
+        rows = [row for row, guess in enumerate(said) if guess.__class__ is not Failure]
+        if not rows:
+            return
+        seen: dict[str, list[Any]] = {}
+        if "score" in signals:
+            seen["score"] = [said[row][0] for row in rows]  # type: ignore[index]
+        if "distance" in signals:
+            places = [self.assigned[row] for row in rows]
+            seen["distance"] = [FARTHEST if at is None else min(at.distance, FARTHEST) for at in places]
+        if "mass" in signals:
+            seen["mass"] = [said[row][0] for row in rows]  # type: ignore[index]
+        for row, drifted in self.watch.answered(seen):
+            self.drifts += 1
+            if self.config.drift.policy in CHANGES:
+                drifted.action, self.watch.due = self.config.drift.policy, True
+            raised.append((run[rows[row]].place, self, drifted))
 
     def _learn(self, run: list[Lesson], raised: list[Raised]) -> None:
         """Labels only judge."""
 
 
-class ForecastSlot(Slot):
-    """A forecaster for each key: an event's target teaches it, and the forecast from there on is its answer."""
-
-    def __init__(self, name: str, index: int, config: ModelConfig, lane: str, vault: Vault, clock: Clock):
-        self._voices = {"last_value": ForecastScores()}
-        if config.season:
-            self._voices["seasonal_naive"] = ForecastScores()
-        super().__init__(name, index, config, lane, vault, clock)
-
-    def make(self) -> Series:
-        """Build a new series."""
-        return Series(super().make(), self.config.horizon, self.config.season)
-
-    def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
-        """Take the target of each event; answer with what comes next."""
-        started = self.clock()
-        answers: list[Guess | Failure] = []
-        raised: list[Raised] = []
-        target, keyed, scores = self.config.target, self.keyed, self.scores
-        assert keyed is not None
-        assert isinstance(scores, ForecastScores)
-        for one in run:
-            try:
-                series = keyed.want(one.key, one.at, one.watermark)
-                y = one.x.get(target or "")
-                if not isinstance(y, float):
-                    raise ValueError(f"no number {target!r} among the features: nothing to forecast")
-                forecast, judged = series.step(y)
-                answers.append((forecast, None))
-            except Exception as error:
-                answers.append(Failure(error))
-                continue
-            for voice, said in judged.items():
-                board = scores if voice == "model" else self._voices[voice]
-                board.judge(said.next, said.errors, said.leads)
-            if "model" in judged and judged["model"].next is not None and self.watch.update(judged["model"].next):
-                raised.append(self.alarm(one.place, scores.n))
-        self.predict_seconds += self.clock() - started
-        self.predicted += len(run)
-        return answers, raised
-
-    def teach(self, run: list[Lesson]) -> list[Raised]:
-        """A series needs no labels."""
-        return []
-
-    def baselines(self) -> dict[str, Scores]:
-        """The last value, and the value of a season ago where there is a season."""
-        return dict(self._voices)
-
-
-def slot_of(name: str, index: int, config: ModelConfig, lane: str, vault: Vault, clock: Clock) -> Slot:
-    """Make the slot that fits the model's task."""
-    task = TASKS[config.effective_task]
-    kind = ForecastSlot if task.name == "forecast" else Slot if task.waits else EventSlot
-    return kind(name, index, config, lane, vault, clock)
+def recluster(model: Reclusterable) -> None:
+    """Let a model find its clusters anew."""
+    model.recluster()

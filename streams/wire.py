@@ -50,7 +50,7 @@ def struct(model: type[events.Message], omit_defaults: bool = False) -> type[msg
 
 
 Prediction: Any = struct(events.Prediction, omit_defaults=True)
-Alarm: Any = struct(events.Alarm)
+Alarm: Any = struct(events.Alarm, omit_defaults=True)
 DeadLetter: Any = struct(events.DeadLetter)
 Fence: Any = struct(events.Fence)
 Label: Any = struct(events.LabelEvent)

@@ -80,9 +80,13 @@ def test_a_first_model_of_another_task_can_join_while_events_wait():
 def test_another_drift_detector_begins_anew_and_the_model_goes_on():
     before = lived({"a": {**LOGISTIC, "drift": TWITCHY}})
     same = handed(before, {"a": {**LOGISTIC, "drift": TWITCHY}})
-    assert same.slots[0].watch.count == before.slots[0].watch.count > 0
+    watched = [desk.slots[0].watch.watches["loss"].seen for desk in (same, before)]
+    assert watched[0] == watched[1] > 0
+    more = handed(before, {"a": {**LOGISTIC, "drift": {**TWITCHY, "policy": "reset", "budget": 5.0}}})
+    assert more.slots[0].watch.watches["loss"].seen == watched[0]
+    assert more.slots[0].watch.config.policy == "reset"
     other = handed(before, {"a": {**LOGISTIC, "drift": {"detector": "kswin"}}})
-    assert (other.slots[0].watch.count, other.slots[0].watch.config.detector) == (0, "kswin")
+    assert (other.slots[0].watch.watches["loss"].seen, other.slots[0].watch.config.detector) == (0, "kswin")
     assert digests(other)["model:a"] == digests(before)["model:a"]
 
 
