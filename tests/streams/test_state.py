@@ -1,7 +1,7 @@
 """A lane's state as sealed parts, and back. (That it goes on bit for bit is a property in `test_lane_law.py`.)"""
 
 import pytest
-from lanes import LOGISTIC, MODELS, STUBBORN, TWITCHY, event, label, lane, outcomes
+from lanes import CONTESTS, LOGISTIC, MODELS, STUBBORN, TWITCHY, event, label, lane, outcomes
 
 from driftline.streams.state import digests, freeze, restore
 from driftline.streams.vault import Unsound, Vault
@@ -116,12 +116,12 @@ def test_a_key_that_was_dropped_is_told_as_gone_once():
 
 @pytest.mark.parametrize("name", ["desk", "waiting", "slot:logistic", "watch:logistic"])
 def test_a_damaged_part_is_unsound(name):
-    desk = lane(MODELS)
+    desk = lane(MODELS, contests=CONTESTS)
     desk.handle([event(0, a=1.0, b=1.0)])
     parts, keyed = kept(desk)
     parts[name] = parts[name][:-1] + bytes([parts[name][-1] ^ 1])
     with pytest.raises(Unsound):
-        restore(lane(MODELS), parts, keyed)
+        restore(lane(MODELS, contests=CONTESTS), parts, keyed)
 
 
 def test_a_damaged_key_is_unsound_at_once_though_keys_are_opened_late():
