@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from driftline.models.base import News
 from driftline.streams.detectors import BITS
 from driftline.streams.drift import Watch
 from driftline.streams.past import Change
@@ -19,6 +20,15 @@ _SWEEP = 1_000
 """How often those are looked for, in events."""
 _TRIED = 8
 """Clusters of which the twin tries each shuffled block: the largest."""
+
+
+def dead(news: News) -> tuple[str, ...]:
+    """Return the ids of the clusters that are no more after this.
+
+    >>> dead(News(0, 9, "merged", "2 went up in 1", 0.2, 0.4, "1", ("2",))), dead(News(0, 9, "died", "", 0, 0, "3"))
+    (('2',), ('3',))
+    """
+    return news.others if news.kind == "merged" else (news.who,) if news.kind == "died" else ()
 
 
 class Masses:

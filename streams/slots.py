@@ -18,6 +18,7 @@ from driftline.models.base import Assignment, News, Reclusterable
 from driftline.streams.config import ModelConfig
 from driftline.streams.contest import Contest, Promotion
 from driftline.streams.keyed import Keyed
+from driftline.streams.masses import dead
 from driftline.streams.past import Change
 from driftline.streams.registry import build, version_of
 from driftline.streams.scores import Guess, Scores
@@ -204,8 +205,11 @@ class Slot:
         """Take the news of a model that has learnt this run."""
         if self._news is not None:
             for news in self._news():
-                self.told[news.kind] += 1
-                raised.append((run[news.row].place, self, news))
+                self._note(news, run[news.row].place, raised)
+
+    def _note(self, news: News, place: int, raised: list[Raised]) -> None:
+        self.told[news.kind] += 1
+        raised.append((place, self, news))
 
     def _learn_for_key(self, lesson: Lesson, raised: list[Raised]) -> None:
         assert self.keyed is not None
@@ -214,8 +218,7 @@ class Slot:
             if model is not None:
                 model.learn_one(lesson.entry.x, lesson.y)
                 for news in model.news() if hasattr(model, "news") else ():
-                    self.told[news.kind] += 1
-                    raised.append((lesson.place, self, news))
+                    self._note(news, lesson.place, raised)
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 
@@ -246,8 +249,8 @@ class Slot:
         except Exception as error:
             raised.append((place, self, Failure(error)))
         for news in self._news() if self._news is not None else ():
-            self.told[news.kind] += 1
-            raised.append((place, self, news))
+            self._note(news, place, raised)
+            self.watch.forget(dead(news))
 
     def baselines(self) -> dict[str, Scores]:
         """Scores of baselines that are this model's own; most are the lane's."""
@@ -330,11 +333,24 @@ class EventSlot(Slot):
         return answers
 
     def _observe(self, run: list[Arrival], said: list[Guess | Failure], raised: list[Raised]) -> None:
-        """Watch the answers to a run; the model is changed later."""
-        signals = self.watch.on
+        """Watch the answers to a run, up to each event with which clusters died; the model is changed later."""
         rows = [row for row, guess in enumerate(said) if guess.__class__ is not Failure]
+        gone: dict[int, list[str]] = {}
+        for place, _, news in raised:
+            if isinstance(news, News) and place >= run[0].place and (ids := dead(news)):
+                gone.setdefault(place, []).extend(ids)
+        for place in sorted(gone):
+            upto = sum(run[row].place <= place for row in rows)
+            self._watch(run, said, rows[:upto], raised)
+            self.watch.forget(gone[place])
+            rows = rows[upto:]
+        self._watch(run, said, rows, raised)
+
+    def _watch(self, run: list[Arrival], said: list[Guess | Failure], rows: list[int], raised: list[Raised]) -> None:
+        """Watch the answers in these rows of a run."""
         if not rows:
             return
+        signals = self.watch.on
         seen: dict[str, list[Any]] = {}
         if "score" in signals:
             seen["score"] = [said[row][0] for row in rows]  # type: ignore[index]

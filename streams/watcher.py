@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -100,6 +100,11 @@ class Watcher:
                 ]
         found.sort(key=lambda one: one[0])
         return found
+
+    def forget(self, clusters: Iterable[str]) -> None:
+        """These clusters are no more."""
+        if self.masses is not None:
+            self.masses.forget(clusters)
 
     def begin_anew(self) -> None:
         """The model was made anew: what it answers now has nothing to do with what it answered before."""

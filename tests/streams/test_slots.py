@@ -5,8 +5,9 @@ import random
 import pytest
 from lanes import GRID, STUBBORN, event, label, lane, letters, read
 
+from driftline.models.base import Assignment, News
 from driftline.streams.events import Alarm
-from driftline.streams.slots import STEP
+from driftline.streams.slots import STEP, Arrival
 
 PH = {"detector": "page-hinkley", "parameters": {"min_instances": 20, "threshold": 10.0}, "rest": 0}
 TREES = {"class": "river.anomaly:HalfSpaceTrees", "parameters": {"seed": 1, "window_size": 20}}
@@ -97,6 +98,19 @@ def test_clusters_that_cannot_be_found_are_a_dead_letter_and_the_model_goes_on()
     [letter] = letters(desk.outbox)
     assert "no clusters to be found" in letter["message"]
     assert len(outs) == 300
+
+
+def test_a_cluster_that_died_is_watched_up_to_its_last_event():
+    desk = lane({"grid": {**GRID, "drift": PH}})
+    [slot] = desk.slots
+    run = [Arrival(i, i, f"e{i}", 0.0, "k", {}, None, 0.0, {}) for i in range(6)]
+    slot.assigned = [Assignment(i % 2, 1.0, 1.0, 0.0) for i in range(6)]
+    said = [(str(i % 2), None) for i in range(6)]
+    raised = [(3, slot, News(3, 4, "merged", "1 went up in 0", 0.5, 1.0, "0", ("1",)))]
+    slot._observe(run, said, raised)
+    masses = slot.watch.masses
+    assert (masses.seen, masses.watches["0"].seen) == (6, 5)
+    assert masses.watches["1"].seen == 0  # it came back with the last event, and that is another life
 
 
 def test_a_score_that_drifts_starts_an_anomaly_detector_anew_after_a_rest():

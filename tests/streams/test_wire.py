@@ -76,9 +76,29 @@ FIELDS = {
         "p": st.one_of(st.none(), finite, st.dictionaries(name, finite, max_size=3)),
     },
     events.Fence: {"fence": count},
+    events.Alarm: {
+        "id": name,
+        "kind": st.sampled_from(["drift", "model", "promotion"]),
+        "stream": name,
+        "partition": count,
+        "model": name,
+        "at": seconds,
+        "detector": name,
+        "before": finite,
+        "after": finite,
+        "count": count,
+        "action": name,
+        "text": text,
+        "signal": st.sampled_from([None, "loss", "score", "distance", "mass"]),
+        "cluster": st.one_of(st.none(), name),
+        "size": st.one_of(st.none(), finite),
+        "confidence": st.one_of(st.none(), st.floats(0.0, 1.0)),
+        "count_before": st.one_of(st.none(), count),
+        "count_after": st.one_of(st.none(), count),
+    },
 }
 """Valid values of the fields of each message."""
-OPTIONAL = {"p"}
+OPTIONAL = {"p", "text", "signal", "cluster", "size", "confidence", "count_before", "count_after"}
 """Fields that may be left out; a click's `x` as well."""
 
 
@@ -267,6 +287,16 @@ GOOD = {
             "gen": 1,
             "fence": 1,
             "p": 0.5,
+            "kind": "drift",
+            "partition": 0,
+            "before": 0.5,
+            "after": 0.5,
+            "count": 1,
+            "signal": "mass",
+            "size": 0.5,
+            "confidence": 0.5,
+            "count_before": 1,
+            "count_after": 1,
         }.get(field, "a")
         for field in model.model_fields
     }
@@ -276,6 +306,16 @@ GOOD = {
 
 def test_the_good_ones_are_good(model):
     assert agree(model, json.dumps(GOOD[model]).encode())
+
+
+def test_an_alarm_of_before_there_was_more_evidence_is_as_good_as_ever():
+    old = b"""{"id":"drift/tree/s.labels/0/37","kind":"drift","stream":"s","partition":0,"model":"tree","at":1e9,
+        "detector":"adwin","before":0.08,"after":0.41,"count":38,"action":"alarm","text":""}"""
+    assert agree(events.Alarm, old)
+    alarm = by_msgspec(events.Alarm, old)
+    assert (alarm.signal, alarm.size, alarm.confidence, alarm.count_before) == (None, None, None, None)
+    for name in ("signal", "cluster", "size", "confidence", "count_before", "count_after", "text"):
+        assert name not in json.loads(wire.encode(wire.Alarm(*msgspec.structs.astuple(alarm))))
 
 
 @pytest.mark.parametrize("fence", [2**63, 2**64 - 1, 2**64])

@@ -13,6 +13,7 @@ import random
 from collections import defaultdict
 
 import msgspec
+from lanes import GRID
 from predictions import believed
 
 from driftline.streams import failpoint
@@ -28,6 +29,7 @@ from driftline.streams.vault import Vault
 from driftline.streams.wire import encode
 
 COUNT = 14
+TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}}
 VAULT = Vault(b"0123456789abcdef")
 CONFIG = StreamConfig.model_validate(
     {
@@ -35,12 +37,17 @@ CONFIG = StreamConfig.model_validate(
         "topic": "s",
         "waiting": {"max_count": 6, "early_max_count": 3, "early_max_age_seconds": 1_000},
         "models": {
-            "whole": {"class": "river.linear_model:LogisticRegression", "parameters": {"l2": 0.1}},
+            "whole": {
+                "class": "river.linear_model:LogisticRegression",
+                "parameters": {"l2": 0.1},
+                "drift": {**TWITCHY, "policy": "challenger"},
+            },
             "each": {
                 "class": "river.linear_model:LogisticRegression",
                 "per": "key",
-                "drift": {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}},
+                "drift": TWITCHY,
             },
+            "grid": {**GRID, "drift": {**TWITCHY, "policy": "recluster", "rest": 0}},
         },
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
