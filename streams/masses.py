@@ -18,7 +18,7 @@ FORGOTTEN = 10_000
 """Events after which a cluster without a single one is watched no longer."""
 _SWEEP = 1_000
 """How often those are looked for, in events."""
-_TRIED = 8
+_TRIED = 4
 """Clusters of which the twin tries each shuffled block: the largest."""
 
 

@@ -356,7 +356,8 @@ class EventSlot(Slot):
             seen["score"] = [said[row][0] for row in rows]  # type: ignore[index]
         if "distance" in signals:
             places = [self.assigned[row] for row in rows]
-            seen["distance"] = [FARTHEST if at is None else min(at.distance, FARTHEST) for at in places]
+            far = FARTHEST  # also what is no number
+            seen["distance"] = [at.distance if at is not None and at.distance < far else far for at in places]
         if "mass" in signals:
             seen["mass"] = [said[row][0] for row in rows]  # type: ignore[index]
         for row, drifted in self.watch.answered(seen):

@@ -129,6 +129,6 @@ def digests(lane: Lane) -> dict[str, str]:
         said[f"model:{slot.name}"] = digest(kept)
         said[f"watch:{slot.name}"] = digest(slot.watch)
         said[f"scores:{slot.name}"] = digest(
-            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "told", "baselines")]
+            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "due", "told", "baselines")]
         )
     return said
