@@ -10,8 +10,8 @@ values; a *shift* comes after {before:,} values, by so many standard deviations,
 runs each ({few} of `kswin`, which costs a thousand times as much).
 
 *False*: alarms in 10,000 values of steady streams. *Twin*: the same as Driftline measures it while it runs, on one
-block of a thousand values in four, in shuffled order. *Sure*: the median confidence that the false alarms told. Then for
-each shift: values from it to the first alarm, median (and 90 % quantile) of the runs in which there was one; runs
+block of a thousand values in four, in shuffled order. *Sure*: the median confidence that the false alarms told. Then
+for each shift: values from it to the first alarm, median (and 90 % quantile) of the runs in which there was one; runs
 without one; the median confidence of that alarm.
 
 The threshold of Page-Hinkley (50) is in the unit of what is watched: numbers with a standard deviation of 1 reach it by
