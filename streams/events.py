@@ -182,8 +182,8 @@ class Alarm(Message):
     """The same for people, where there is more to say."""
     signal: Literal["loss", "score", "distance", "mass"] | None = None
     """Of a drift: what changed."""
-    cluster: Name | None = None
-    """Of a drift in mass: the cluster whose share of the events changed."""
+    who: Name | None = None
+    """Of a drift in mass: the id of the cluster whose share of the events changed."""
     size: float | None = None
     """Of a drift: `after` less `before`, in standard deviations within the two sides; null where neither varies."""
     confidence: Annotated[float, Field(ge=0, le=1), msgspec.Meta(ge=0, le=1)] | None = None

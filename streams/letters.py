@@ -73,7 +73,7 @@ def alarm(
     change = what.change
     said = Alarm(
         id_, "drift", stream, partition, slot.name, at, slot.config.drift.detector, change.before, change.after,
-        what.count, what.action, signal=what.signal, cluster=clip(what.who, MAX_NAME) or None, size=change.size,
+        what.count, what.action, signal=what.signal, who=clip(what.who, MAX_NAME) or None, size=change.size,
         confidence=change.confidence, count_before=change.count_before, count_after=change.count_after,
     )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)

@@ -39,7 +39,7 @@ def test_the_evidence_of_a_drift_is_told():
     assert alarm["size"] > 3.0
     assert 58 <= alarm["count_before"] <= 62
     assert alarm["count"] == alarm["count_before"] + alarm["count_after"]
-    assert "cluster" not in alarm
+    assert "who" not in alarm
     assert "text" not in alarm
 
 
@@ -49,9 +49,9 @@ def test_a_cluster_model_tells_of_distance_and_of_each_clusters_mass():
     first = alarms(desk)[0]
     assert (first["signal"], first["detector"]) == ("distance", "page-hinkley")
     assert first["before"] < 0.5 < first["after"]
-    assert "cluster" not in first
+    assert "who" not in first
     desk.handle([event(800 + i, a=4.4) for i in range(300)])
-    masses = {one["cluster"]: one for one in alarms(desk) if one["signal"] == "mass"}
+    masses = {one["who"]: one for one in alarms(desk) if one["signal"] == "mass"}
     assert masses["0"]["before"] > 0.3 > masses["0"]["after"]
     assert masses["4"]["before"] < 0.6 < masses["4"]["after"]
 

@@ -90,7 +90,7 @@ FIELDS = {
         "action": name,
         "text": text,
         "signal": st.sampled_from([None, "loss", "score", "distance", "mass"]),
-        "cluster": st.one_of(st.none(), name),
+        "who": st.one_of(st.none(), name),
         "size": st.one_of(st.none(), finite),
         "confidence": st.one_of(st.none(), st.floats(0.0, 1.0)),
         "count_before": st.one_of(st.none(), count),
@@ -98,7 +98,7 @@ FIELDS = {
     },
 }
 """Valid values of the fields of each message."""
-OPTIONAL = {"p", "text", "signal", "cluster", "size", "confidence", "count_before", "count_after"}
+OPTIONAL = {"p", "text", "signal", "who", "size", "confidence", "count_before", "count_after"}
 """Fields that may be left out; a click's `x` as well."""
 
 
@@ -314,7 +314,7 @@ def test_an_alarm_of_before_there_was_more_evidence_is_as_good_as_ever():
     assert agree(events.Alarm, old)
     alarm = by_msgspec(events.Alarm, old)
     assert (alarm.signal, alarm.size, alarm.confidence, alarm.count_before) == (None, None, None, None)
-    for name in ("signal", "cluster", "size", "confidence", "count_before", "count_after", "text"):
+    for name in ("signal", "who", "size", "confidence", "count_before", "count_after", "text"):
         assert name not in json.loads(wire.encode(wire.Alarm(*msgspec.structs.astuple(alarm))))
 
 
