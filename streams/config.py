@@ -128,7 +128,7 @@ class ModelConfig(Part):
         """What the drift detector watches of this model."""
         drift, task = self.drift, self.effective_task
         return signals.watched(
-            drift.detector, drift.on, task, task == "cluster" and self._has("assign_one"), self.per, self.class_
+            drift.detector, drift.on, task, task == "cluster" and self._has("prequential_rows"), self.per, self.class_
         )
 
     @property

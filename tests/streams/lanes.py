@@ -98,6 +98,16 @@ class Grid:
             raise KeyError("cannot learn this")
         self.learnt += 1
 
+    def prequential_rows(self, xs: list[dict[str, float]]) -> list[Assignment]:
+        """Raise if any event makes it, else assign and learn each."""
+        if any(x.get("fail") in (1.0, 3.0) for x in xs):
+            raise KeyError("one of them cannot be taken")
+        said = []
+        for x in xs:
+            said.append(self.assign_one(x))
+            self.learn_one(x)
+        return said
+
     def recluster(self) -> None:
         """Make the clusters wider, or fail."""
         if self.found == 3:
