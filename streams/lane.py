@@ -208,16 +208,18 @@ class Lane:
             one.entry.bases = bases
             key, offset = one.key, one.offset
             for (model, version, head, title), column in columns_of:
-                guess = column[row]
+                guess, more = column[row], ()
                 if guess.__class__ is Failure:
                     raised.append((one.place, self.slots[len(guesses)], guess))
                     guesses.append(None)
                     y, p = None, None  # published all the same: it tells where the event stood among the labels
                 else:
-                    guesses.append(guess)
                     y, p = guess  # type: ignore[misc]
+                    if p.__class__ is tuple:  # of a cluster, which no label will judge: only the answer waits
+                        p, more, guess = None, p, (y, None)
+                    guesses.append(guess)
                 name = f"{head}{offset}"
-                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title)
+                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title, *more)
                 outs.append(Out(topic, partition, key, encode(made), name))
             for lead in leads:
                 guesses.append(guesses[lead])

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 Guess = tuple[Any, Any]
-"""What was answered, and the probability behind it (or None)."""
+"""What was answered, and the probability behind it (or None); of a cluster, a tuple: confidence, distance, novelty."""
 _TINY = 1e-15
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -183,7 +183,7 @@ class Slot:
         if self._learn_rows is not None and len(run) > 1:
             try:
                 self._learn_rows([lesson.entry.x for lesson in run], [lesson.y for lesson in run])
-                self._hear(run, raised)
+                self._hear(run, raised, self._news)
                 return
             except Exception as error:  # then nothing was learnt: one by one, to see which lesson it was
                 log.debug("%s: %r in a run of %d lessons", self.name, error, len(run))
@@ -193,15 +193,15 @@ class Slot:
                 learn(lesson.entry.x, lesson.y)
             except Exception as error:
                 raised.append((lesson.place, self, Failure(error)))
-            if self._news is not None:
-                self._hear([lesson], raised)
+            self._hear([lesson], raised, self._news)
 
-    def _hear(self, run: list[Lesson], raised: list[Raised]) -> None:
-        """Take the news of a model that has learnt this run."""
-        if self._news is not None:
-            for news in self._news():
-                self.told[news.kind] += 1
-                raised.append((run[news.row].place, self, news))
+    def _hear(
+        self, run: Sequence[Arrival | Lesson], raised: list[Raised], tell: Callable[[], list[News]] | None
+    ) -> None:
+        """Take the news of a model that has learnt this run, if it tells any."""
+        for news in tell() if tell is not None else ():
+            self.told[news.kind] += 1
+            raised.append((run[news.row].place, self, news))
 
     def _learn_for_key(self, lesson: Lesson, raised: list[Raised]) -> None:
         assert self.keyed is not None
@@ -209,9 +209,7 @@ class Slot:
             model = self.keyed.find(lesson.entry.key)
             if model is not None:
                 model.learn_one(lesson.entry.x, lesson.y)
-                for news in model.news() if hasattr(model, "news") else ():
-                    self.told[news.kind] += 1
-                    raised.append((lesson.place, self, news))
+                self._hear([lesson], raised, getattr(model, "news", None))
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 
@@ -253,23 +251,54 @@ class Slot:
 class EventSlot(Slot):
     """A model that learns from the events themselves, each after its own answer: clusters, anomaly scores."""
 
-    def _answers(self, run: list[Arrival]) -> list[Guess | Failure]:
-        answers: list[Guess | Failure] = []
-        model, keyed, ask_of = self.model, self.keyed, self.task.ask
-        ask = ask_of(model) if keyed is None else None
-        for one in run:
-            try:
-                if keyed is not None:
-                    model = keyed.want(one.key, one.at, one.watermark)
-                    ask = ask_of(model)
-                assert ask is not None
-                guess = ask(one.x)
-                model.learn_one(one.x)
-            except Exception as error:
-                answers.append(Failure(error))
+    _prequential: Callable[[Sequence[Any]], list[Any]] | None = None
+
+    def take(self, model: Any) -> None:
+        """Go on with this model (per lane)."""
+        super().take(model)
+        self._prequential = getattr(model, "prequential_rows", None)
+
+    def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
+        """Answer each event of a run, then learn it."""
+        started = self.clock()
+        raised: list[Raised] = []
+        answers = self._at_once(run, raised)
+        if answers is None:
+            answers = [self._step(one, raised) for one in run]
+        self.predict_seconds += self.clock() - started
+        self.predicted += len(run)
+        return answers, raised
+
+    def _at_once(self, run: list[Arrival], raised: list[Raised]) -> list[Guess | Failure] | None:
+        """Let the model take the whole run; None where it cannot, and has learnt nothing."""
+        if self._prequential is None or len(run) == 1:
+            return None
+        try:
+            said = self._prequential([one.x for one in run])
+        except Exception as error:  # then nothing was learnt: one by one, to see which event it was
+            log.debug("%s: %r in a run of %d events", self.name, error, len(run))
+            return None
+        self._hear(run, raised, self._news)
+        return self._read(said)
+
+    def _step(self, one: Arrival, raised: list[Raised]) -> Guess | Failure:
+        answer: Guess | Failure
+        try:
+            if self.keyed is not None:
+                model = self.keyed.want(one.key, one.at, one.watermark)
+                prequential, news = getattr(model, "prequential_rows", None), getattr(model, "news", None)
+                ask = self.task.ask(model)
             else:
-                answers.append(guess)
-        return answers
+                model, prequential, news, ask = self.model, self._prequential, self._news, self._ask
+            if prequential is not None:
+                (answer,) = self._read(prequential([one.x]))
+            else:
+                answer = ask(one.x)
+                model.learn_one(one.x)
+        except Exception as error:
+            return Failure(error)
+        self._hear([one], raised, news)
+        return answer
 
     def _learn(self, run: list[Lesson], raised: list[Raised]) -> None:
         """Labels only judge."""

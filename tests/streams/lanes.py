@@ -100,6 +100,9 @@ MODELS: dict[str, Any] = {
     },
     "stubborn": STUBBORN,
     "murmur": {**STUBBORN, "class": f"{__name__}:Gossip", "per": "key", "max_keys": 2},
+    "places": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"reach": 1.2, "idle": 6}},
+    "places_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key", "max_keys": 2},
+    "rare": {"class": "leaders:Leaders", "task": "anomaly", "drift": {**TWITCHY, "policy": "reset"}},
     "bulk": {**STUBBORN, "class": f"{__name__}:Gossip", "drift": {**TWITCHY, "policy": "reset"}},
 }
 """One model of every task, per lane and per key, with alarms and resets."""

@@ -47,6 +47,8 @@ finite = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers
 seconds = st.one_of(
     st.floats(0, events.MAX_SECONDS, exclude_max=True), st.integers(0, int(events.MAX_SECONDS) - 1), st.just(-0.0)
 )
+share = st.one_of(st.floats(0, 1), st.integers(0, 1), st.just(-0.0))
+distance = st.one_of(st.floats(0, allow_infinity=False), st.integers(0, 2**70))
 count = st.one_of(st.integers(0, 2**63 - 1), st.sampled_from([0, 2**31, 2**53 + 1, 2**63 - 1]))
 label_set = st.dictionaries(name, st.booleans(), max_size=4)
 label = st.one_of(st.booleans(), finite, text, label_set)
@@ -74,18 +76,39 @@ FIELDS = {
         "gen": count,
         "version": name,
         "p": st.one_of(st.none(), finite, st.dictionaries(name, finite, max_size=3)),
+        "confidence": st.one_of(st.none(), share),
+        "distance": st.one_of(st.none(), distance),
+        "novelty": st.one_of(st.none(), share),
     },
     events.Fence: {"fence": count},
+    events.Alarm: {
+        "id": name,
+        "kind": st.sampled_from(["drift", "model", "promotion"]),
+        "stream": name,
+        "partition": count,
+        "model": name,
+        "at": seconds,
+        "detector": name,
+        "before": finite,
+        "after": finite,
+        "count": count,
+        "action": name,
+        "text": text,
+        "who": st.one_of(st.none(), name),
+        "others": st.one_of(st.none(), st.lists(name, max_size=3)),
+        "key": st.one_of(st.none(), name),
+    },
 }
 """Valid values of the fields of each message."""
-OPTIONAL = {"p"}
+OPTIONAL = {"p", "confidence", "distance", "novelty", "text", "who", "others"}
 """Fields that may be left out; a click's `x` as well."""
 
 
 def messages(model: type[events.Message]) -> st.SearchStrategy[dict]:
     """Valid messages of a class."""
     fields = FIELDS[model]
-    optional = {f for f in fields if f in OPTIONAL or (f == "x" and model is events.ClickEvent)}
+    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}}.get(model, set())
+    optional = {f for f in fields if f in OPTIONAL | own}
     return st.fixed_dictionaries(
         {f: s for f, s in fields.items() if f not in optional}, optional={f: fields[f] for f in optional}
     )
@@ -267,6 +290,15 @@ GOOD = {
             "gen": 1,
             "fence": 1,
             "p": 0.5,
+            "confidence": 0.5,
+            "distance": 1.5,
+            "novelty": 0.5,
+            "kind": "drift",
+            "partition": 1,
+            "before": 0.5,
+            "after": 1.5,
+            "count": 1,
+            "others": ["a"],
         }.get(field, "a")
         for field in model.model_fields
     }

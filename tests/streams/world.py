@@ -25,7 +25,7 @@ from driftline.streams.state import digests, restore
 from driftline.streams.store import Lost, Snapshot
 from driftline.streams.tenure import Recovery, Tenure
 from driftline.streams.vault import Vault
-from driftline.streams.wire import encode
+from driftline.streams.wire import answer, encode
 
 COUNT = 14
 VAULT = Vault(b"0123456789abcdef")
@@ -294,9 +294,7 @@ class World:
                     dead.append(out)
                     continue
                 said, theirs = decode(out.value), found[out.id]
-                if (said.y, said.p, said.seen, said.champion_of) != (
-                    theirs.y, theirs.p, theirs.seen, theirs.champion_of,
-                ):  # fmt: skip
+                if (*answer(said), said.seen, said.champion_of) != (*answer(theirs), theirs.seen, theirs.champion_of):
                     return f"{said.id} is not of the sequential order"
         dead += oracle.handle(LABELS[labels:])
         told = self._told([*dead, *oracle.outbox])
