@@ -197,6 +197,9 @@ class Lane:
             raised += said
         bases = [panel.guesses() for panel in self._panels]  # labels come between runs: the same for all of a run
         topic, partition, gen = self.config.prediction_topic, self.partition, self.gen
+        y: Any
+        p: Any
+        more: tuple[Any, ...]
         leads = {contest.lead: contest.name for contest in self.contests.values()}
         heads = [
             (slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/", leads.get(slot.index))

@@ -118,6 +118,7 @@ class Tenure:
             try:
                 snapshot = session.load(serial)
                 head = header.read(snapshot, lane.name, lane.vault)
+                header.check_topics(head, lane)
                 born = self._born(head, lane)
                 same = restore(lane, snapshot.parts, snapshot.keyed, born)  # type: ignore[arg-type]
             except Unsound as trouble:

@@ -41,6 +41,8 @@ CONFIG = StreamConfig.model_validate(
                 "per": "key",
                 "drift": {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}},
             },
+            "groups": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"idle": 3}},
+            "groups_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key"},
         },
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
