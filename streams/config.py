@@ -139,8 +139,8 @@ class StreamConfig(Part):
     labels: str | None = Field(None, pattern=TOPIC)
     """The label topic; left out, it is the event topic with `.labels`."""
     predictions: str | None = Field(None, pattern=TOPIC)
-    """The topic of the predictions, such as `sensors.clusters` where the models are clusterers; left out, it is the event
-    topic with `.predictions`."""
+    """The topic of the predictions, such as `sensors.clusters` where the models are clusterers; left out, it is the
+    event topic with `.predictions`."""
     partitions: int = Field(2, ge=1, le=10_000)
     """Partitions of the topics when Driftline creates them."""
     max_ahead_seconds: float = Field(86_400.0, gt=0)
