@@ -27,8 +27,9 @@ def test_the_largest_comes_first_with_its_age_and_what_tells_it_from_the_others(
     assert (hot["id"], hot["age"], hot["name"]) == (3, 1_000, "[hot]")
     assert hot["telling"] == ["celsius", "bar"]
     assert hot["centre"] == {"celsius": 90.0, "bar": 1.0}
-    bars = LIFE._replace(clusters=(COLD._replace(centre=np.array([90.0, 9.0])), HOT))
-    assert cluster_rows(bars)[0]["telling"] == ["bar", "celsius"]
+    near, wide = np.array([95.0, 3.0]), np.array([20.0, 0.1])
+    bars = LIFE._replace(clusters=(COLD._replace(centre=near, spread=wide), HOT._replace(spread=wide)))
+    assert cluster_rows(bars)[0]["telling"] == ["bar", "celsius"], "in units of the spread, not of the feature"
 
 
 def test_a_cluster_alone_and_none_at_all_have_rows():

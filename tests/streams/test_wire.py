@@ -392,3 +392,12 @@ def test_what_is_decoded_is_frozen(model):
     message = wire.Decoder(model).decode(json.dumps(GOOD[model]).encode())
     with pytest.raises(AttributeError, match="immutable"):
         setattr(message, next(iter(model.model_fields)), "b")
+
+
+@pytest.mark.parametrize("field", ["y", "p", "confidence", "distance", "novelty", "version"])
+def test_predictions_that_say_another_thing_are_not_equal(field):
+    good = {**GOOD[events.Prediction], "gen": 1, "seen": {"t": 1}}
+    other = good | {field: "b" if field == "version" else 0.25}
+    again = good | {"gen": 2}  # whoever made it
+    one, same, another = (wire.answer(wire.Prediction(**said)) for said in (good, again, other))
+    assert one == same != another
