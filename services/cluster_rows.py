@@ -52,10 +52,10 @@ def cluster_rows(life: ClusterLife) -> list[dict[str, Any]]:
         order = np.argsort(-np.abs(away), kind="stable").tolist()
         rows.append(
             {
-                "id": one.id,
+                "id": int(one.id),
                 "name": one.name,
-                "born": one.born,
-                "age": life.learnt - one.born,
+                "born": int(one.born),
+                "age": int(life.learnt - one.born),
                 "share": float(one.share),
                 "centre": dict(zip(life.features, np.asarray(one.centre, float).tolist(), strict=True)),
                 "spread": dict(zip(life.features, np.asarray(one.spread, float).tolist(), strict=True)),
