@@ -181,11 +181,13 @@ def topic_mistakes(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         topic = raw.get("topic")
         if not isinstance(topic, str):
             continue
-        labels = raw.get("labels")
+        labels, predictions = raw.get("labels"), raw.get("predictions")
         roles = {
             "event topic": ("topic", topic),
             "label topic": ("labels", labels) if isinstance(labels, str) else ("topic", f"{topic}.labels"),
-            "prediction topic": ("topic", f"{topic}.predictions"),
+            "prediction topic": ("predictions", predictions)
+            if isinstance(predictions, str)
+            else ("topic", f"{topic}.predictions"),
             "dead-letter topic": ("topic", f"{topic}.dead"),
         }
         told = False

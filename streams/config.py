@@ -169,6 +169,9 @@ class StreamConfig(Part):
     topic: str = Field(pattern=TOPIC)
     labels: str | None = Field(None, pattern=TOPIC)
     """The label topic; left out, it is the event topic with `.labels`."""
+    predictions: str | None = Field(None, pattern=TOPIC)
+    """The topic of the predictions, such as `sensors.clusters` where the models are clusterers; left out, it is the
+    event topic with `.predictions`."""
     partitions: int = Field(2, ge=1, le=10_000)
     """Partitions of the topics when Driftline creates them."""
     max_ahead_seconds: float = Field(86_400.0, gt=0)
@@ -228,7 +231,7 @@ class StreamConfig(Part):
     @property
     def prediction_topic(self) -> str:
         """The topic of the predictions: partition n is written by the lane n alone."""
-        return f"{self.topic}.predictions"
+        return self.predictions or f"{self.topic}.predictions"
 
     @property
     def dead_topic(self) -> str:

@@ -199,6 +199,9 @@ class Lane:
             raised += said
         bases = [panel.guesses() for panel in self._panels]  # labels come between runs: the same for all of a run
         topic, partition, gen = self.config.prediction_topic, self.partition, self.gen
+        y: Any
+        p: Any
+        more: tuple[Any, ...]
         leads = {contest.lead: contest.name for contest in self.contests.values()}
         heads = [
             (slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/", leads.get(slot.index))
@@ -210,16 +213,18 @@ class Lane:
             one.entry.bases = bases
             key, offset = one.key, one.offset
             for (model, version, head, title), column in columns_of:
-                guess = column[row]
+                guess, more = column[row], ()
                 if guess.__class__ is Failure:
                     raised.append((one.place, self.slots[len(guesses)], guess))
                     guesses.append(None)
                     y, p = None, None  # published all the same: it tells where the event stood among the labels
                 else:
-                    guesses.append(guess)
                     y, p = guess  # type: ignore[misc]
+                    if p.__class__ is tuple:  # of a cluster, which no label will judge: only the answer waits
+                        p, more, guess = None, p, (y, None)
+                    guesses.append(guess)
                 name = f"{head}{offset}"
-                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title)
+                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title, *more)
                 outs.append(Out(topic, partition, key, encode(made), name))
             for lead in leads:
                 guesses.append(guesses[lead])

@@ -9,6 +9,7 @@ import msgspec
 
 from driftline.streams.config import ALARM_TOPIC, StreamConfig, Waiting
 from driftline.streams.events import MAX_LETTER, MAX_NAME, MAX_TEXT
+from driftline.streams.registry import class_of
 from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
 
 if TYPE_CHECKING:
@@ -83,9 +84,11 @@ def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition
     """The alarm of an event in a model's life; `again` counts those that the same message brought before."""
     topic, offset, at, key = origin
     id_ = f"model/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
+    others = [clip(other, MAX_NAME) for other in news.others] or None
     said = Alarm(
-        id_, "model", stream, partition, slot.name, at, type(slot.model).__name__, news.before, news.after, news.learnt,
-        news.kind, clip(news.text, MAX_TEXT),
+        id_, "model", stream, partition, slot.name, at, class_of(slot.config.class_).__name__, news.before, news.after,
+        news.learnt, news.kind, clip(news.text, MAX_TEXT), clip(news.who, MAX_NAME) or None, others,
+        key if slot.keyed is not None else None,
     )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 

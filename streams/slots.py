@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from driftline.models.base import Assignment, News, Reclusterable
+from driftline.models.base import News, Reclusterable
 from driftline.streams.config import ModelConfig
 from driftline.streams.contest import Contest, Promotion
 from driftline.streams.keyed import Keyed
@@ -188,7 +188,7 @@ class Slot:
         if self._learn_rows is not None and len(run) > 1:
             try:
                 self._learn_rows([lesson.entry.x for lesson in run], [lesson.y for lesson in run])
-                self._hear(run, raised)
+                self._hear(run, raised, self._news)
                 return
             except Exception as error:  # then nothing was learnt: one by one, to see which lesson it was
                 log.debug("%s: %r in a run of %d lessons", self.name, error, len(run))
@@ -198,18 +198,15 @@ class Slot:
                 learn(lesson.entry.x, lesson.y)
             except Exception as error:
                 raised.append((lesson.place, self, Failure(error)))
-            if self._news is not None:
-                self._hear([lesson], raised)
+            self._hear([lesson], raised, self._news)
 
-    def _hear(self, run: list[Lesson], raised: list[Raised]) -> None:
-        """Take the news of a model that has learnt this run."""
-        if self._news is not None:
-            for news in self._news():
-                self._note(news, run[news.row].place, raised)
-
-    def _note(self, news: News, place: int, raised: list[Raised]) -> None:
-        self.told[news.kind] += 1
-        raised.append((place, self, news))
+    def _hear(
+        self, run: Sequence[Arrival | Lesson], raised: list[Raised], tell: Callable[[], list[News]] | None
+    ) -> None:
+        """Take the news of a model that has learnt this run, if it tells any."""
+        for news in tell() if tell is not None else ():
+            self.told[news.kind] += 1
+            raised.append((run[news.row].place, self, news))
 
     def _learn_for_key(self, lesson: Lesson, raised: list[Raised]) -> None:
         assert self.keyed is not None
@@ -217,8 +214,7 @@ class Slot:
             model = self.keyed.find(lesson.entry.key)
             if model is not None:
                 model.learn_one(lesson.entry.x, lesson.y)
-                for news in model.news() if hasattr(model, "news") else ():
-                    self._note(news, lesson.place, raised)
+                self._hear([lesson], raised, getattr(model, "news", None))
         except Exception as error:
             raised.append((lesson.place, self, Failure(error)))
 
@@ -249,7 +245,8 @@ class Slot:
         except Exception as error:
             raised.append((place, self, Failure(error)))
         for news in self._news() if self._news is not None else ():
-            self._note(news, place, raised)
+            self.told[news.kind] += 1
+            raised.append((place, self, news))
             self.watch.forget(dead(news))
 
     def baselines(self) -> dict[str, Scores]:
@@ -286,9 +283,6 @@ class EventSlot(Slot):
     of the step, of `STEP` events: so it is the same for runs of any length, and runs are still answered at once.
     """
 
-    assigned: list[Assignment | None]
-    """Where the events of the last run were put, if the model says more of it than the cluster's id."""
-
     def answer(self, run: list[Arrival]) -> tuple[list[Guess | Failure], list[Raised]]:
         """Answer and learn each event of a run, and watch the answers."""
         started = self.clock()
@@ -297,7 +291,7 @@ class EventSlot(Slot):
         start, changes = 0, self.watch.answers and self.config.drift.policy in CHANGES
         while start < len(run):
             part = run[start : start + STEP - self.predicted % STEP] if changes else run
-            said = self._answers(part)
+            said = self._steps(part, raised)
             answers += said
             if self.watch.answers:
                 self._observe(part, said, raised)
@@ -308,29 +302,48 @@ class EventSlot(Slot):
         self.predict_seconds += self.clock() - started
         return answers, raised
 
-    def _answers(self, run: list[Arrival]) -> list[Guess | Failure]:
-        answers: list[Guess | Failure] = []
-        self.assigned = []
-        model, keyed, ask_of = self.model, self.keyed, self.task.ask
-        ask = ask_of(model) if keyed is None else None
-        assigns = "distance" in self.watch.on
-        for one in run:
-            place: Assignment | None = None
-            try:
-                if keyed is not None:
-                    model = keyed.want(one.key, one.at, one.watermark)
-                    ask = ask_of(model)
-                assert ask is not None
-                guess = ask(one.x)
-                if assigns:
-                    place = model.assign_one(one.x)
-                model.learn_one(one.x)
-            except Exception as error:
-                answers.append(Failure(error))
+    _prequential: Callable[[Sequence[Any]], list[Any]] | None = None
+
+    def take(self, model: Any) -> None:
+        """Go on with this model (per lane)."""
+        super().take(model)
+        self._prequential = getattr(model, "prequential_rows", None)
+
+    def _steps(self, run: list[Arrival], raised: list[Raised]) -> list[Guess | Failure]:
+        """Answer each event of a run, then learn it."""
+        answers = self._at_once(run, raised)
+        return answers if answers is not None else [self._step(one, raised) for one in run]
+
+    def _at_once(self, run: list[Arrival], raised: list[Raised]) -> list[Guess | Failure] | None:
+        """Let the model take the whole run; None where it cannot, and has learnt nothing."""
+        if self._prequential is None or len(run) == 1:
+            return None
+        try:
+            said = self._prequential([one.x for one in run])
+        except Exception as error:  # then nothing was learnt: one by one, to see which event it was
+            log.debug("%s: %r in a run of %d events", self.name, error, len(run))
+            return None
+        self._hear(run, raised, self._news)
+        return self._read(said)
+
+    def _step(self, one: Arrival, raised: list[Raised]) -> Guess | Failure:
+        answer: Guess | Failure
+        try:
+            if self.keyed is not None:
+                model = self.keyed.want(one.key, one.at, one.watermark)
+                prequential, news = getattr(model, "prequential_rows", None), getattr(model, "news", None)
+                ask = self.task.ask(model)
             else:
-                answers.append(guess)
-            self.assigned.append(place)
-        return answers
+                model, prequential, news, ask = self.model, self._prequential, self._news, self._ask
+            if prequential is not None:
+                (answer,) = self._read(prequential([one.x]))
+            else:
+                answer = ask(one.x)
+                model.learn_one(one.x)
+        except Exception as error:
+            return Failure(error)
+        self._hear([one], raised, news)
+        return answer
 
     def _observe(self, run: list[Arrival], said: list[Guess | Failure], raised: list[Raised]) -> None:
         """Watch the answers to a run, up to each event with which clusters died; the model is changed later."""
@@ -355,9 +368,8 @@ class EventSlot(Slot):
         if "score" in signals:
             seen["score"] = [said[row][0] for row in rows]  # type: ignore[index]
         if "distance" in signals:
-            places = [self.assigned[row] for row in rows]
-            far = FARTHEST  # also what is no number
-            seen["distance"] = [at.distance if at is not None and at.distance < far else far for at in places]
+            far = [said[row][1][1] for row in rows]  # type: ignore[index]
+            seen["distance"] = [FARTHEST if one is None or one > FARTHEST else one for one in far]
         if "mass" in signals:
             seen["mass"] = [said[row][0] for row in rows]  # type: ignore[index]
         for row, drifted in self.watch.answered(seen):

@@ -59,6 +59,15 @@ EVENTS: dict[str, Any] = {kind: struct(model) for kind, model in events.KINDS.it
 encode = msgspec.json.Encoder().encode
 
 
+def answer(prediction: Any) -> tuple[Any, ...]:
+    """Return all that a prediction says of its event, and which model said it: equal for ever, whoever makes it again.
+
+    Besides the contest that its model led.
+    """
+    one = prediction
+    return one.y, one.p, one.confidence, one.distance, one.novelty, one.version
+
+
 class Decoder:
     """Decode one kind of message.
 

@@ -56,6 +56,14 @@ def test_a_scrape_tells_what_the_lane_has_counted():
     assert scores == {labels["metric"] for labels, _ in seen.samples("driftline_baseline", baseline="majority")}
 
 
+def test_a_clusterer_has_no_scores_but_numbers_of_its_own():
+    seen = scrape_of(runner_with_a_lane())
+    assert seen.total("driftline_model", model="groups", name="clusters") > 0
+    assert seen.total("driftline_model_events_total", model="groups", kind="born") > 0
+    assert seen.total("driftline_predictions_total", model="groups") == 8
+    assert not list(seen.samples("driftline_score", model="groups"))
+
+
 @pytest.mark.parametrize(("troubles", "ready"), [({}, 1), ({"redis": "does not answer"}, 0)])
 def test_what_those_around_the_runner_miss_counts_for_readiness(troubles, ready):
     assert scrape_of(runner_with_a_lane(), lambda: troubles).total("driftline_ready") == ready

@@ -10,16 +10,18 @@ import os
 from collections import deque
 
 import pytest
-from world import EVENTS, LABELS, DamagingStore, World, lane
+from world import CONFIG, EVENTS, LABELS, VAULT, DamagingStore, World, lane
 
 from driftline.streams import failpoint, slots
 from driftline.streams import tenure as tenures
 from driftline.streams.failpoint import POINTS
 from driftline.streams.fence import FenceFilter
+from driftline.streams.lane import Lane
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemorySession, MemoryStore
 from driftline.streams.store import Broken, Lost
 from driftline.streams.tenure import Differs, Tenure
+from driftline.streams.vault import Foreign
 from driftline.streams.wire import Fence, encode
 
 SEEDS = int(os.environ.get("DRIFTLINE_SEEDS", "100"))
@@ -302,9 +304,22 @@ def heir_of_a_late_zombie(make):
 
 
 def test_an_heir_does_not_believe_what_a_zombie_published_after_the_note():
-    assert heir_of_a_late_zombie(Tenure).believed()[::3] == ["whole/s/0/0", "whole/s/0/1", "whole/s/0/2"]
+    assert heir_of_a_late_zombie(Tenure).believed()[:: len(CONFIG.models)] == [
+        "whole/s/0/0",
+        "whole/s/0/1",
+        "whole/s/0/2",
+    ]
 
 
 def test_with_the_fence_before_the_note_forgotten_it_would_believe_the_zombie():
     with pytest.raises(Differs):
         heir_of_a_late_zombie(FloorForgotten)
+
+
+def test_a_lane_whose_predictions_were_given_another_topic_is_not_taken():
+    stage = Stage()
+    stage.owner().checkpoint()
+    elsewhere = CONFIG.model_copy(update={"predictions": "elsewhere"})
+    heir = Tenure(lambda: Lane("s", 0, elsewhere, VAULT), stage.store, stage.log.producer())
+    with pytest.raises(Foreign, match=r"stands on the topics s, s\.labels, s\.predictions"):
+        heir.take()

@@ -47,6 +47,8 @@ finite = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers
 seconds = st.one_of(
     st.floats(0, events.MAX_SECONDS, exclude_max=True), st.integers(0, int(events.MAX_SECONDS) - 1), st.just(-0.0)
 )
+share = st.one_of(st.floats(0, 1), st.integers(0, 1), st.just(-0.0))
+distance = st.one_of(st.floats(0, allow_infinity=False), st.integers(0, 2**70))
 count = st.one_of(st.integers(0, 2**63 - 1), st.sampled_from([0, 2**31, 2**53 + 1, 2**63 - 1]))
 label_set = st.dictionaries(name, st.booleans(), max_size=4)
 label = st.one_of(st.booleans(), finite, text, label_set)
@@ -74,6 +76,9 @@ FIELDS = {
         "gen": count,
         "version": name,
         "p": st.one_of(st.none(), finite, st.dictionaries(name, finite, max_size=3)),
+        "confidence": st.one_of(st.none(), share),
+        "distance": st.one_of(st.none(), distance),
+        "novelty": st.one_of(st.none(), share),
     },
     events.Fence: {"fence": count},
     events.Alarm: {
@@ -89,8 +94,10 @@ FIELDS = {
         "count": count,
         "action": name,
         "text": text,
-        "signal": st.sampled_from([None, "loss", "score", "distance", "mass"]),
         "who": st.one_of(st.none(), name),
+        "others": st.one_of(st.none(), st.lists(name, max_size=3)),
+        "key": st.one_of(st.none(), name),
+        "signal": st.sampled_from([None, "loss", "score", "distance", "mass"]),
         "size": st.one_of(st.none(), finite),
         "confidence": st.one_of(st.none(), st.floats(0.0, 1.0)),
         "count_before": st.one_of(st.none(), count),
@@ -98,14 +105,18 @@ FIELDS = {
     },
 }
 """Valid values of the fields of each message."""
-OPTIONAL = {"p", "text", "signal", "who", "size", "confidence", "count_before", "count_after"}
+OPTIONAL = {
+    *("p", "confidence", "distance", "novelty"),
+    *("text", "who", "others", "signal", "size", "count_before", "count_after"),
+}
 """Fields that may be left out; a click's `x` as well."""
 
 
 def messages(model: type[events.Message]) -> st.SearchStrategy[dict]:
     """Valid messages of a class."""
     fields = FIELDS[model]
-    optional = {f for f in fields if f in OPTIONAL or (f == "x" and model is events.ClickEvent)}
+    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}}.get(model, set())
+    optional = {f for f in fields if f in OPTIONAL | own}
     return st.fixed_dictionaries(
         {f: s for f, s in fields.items() if f not in optional}, optional={f: fields[f] for f in optional}
     )
@@ -287,14 +298,17 @@ GOOD = {
             "gen": 1,
             "fence": 1,
             "p": 0.5,
+            "confidence": 0.5,
+            "distance": 1.5,
+            "novelty": 0.5,
             "kind": "drift",
-            "partition": 0,
+            "partition": 1,
             "before": 0.5,
-            "after": 0.5,
+            "after": 1.5,
             "count": 1,
+            "others": ["a"],
             "signal": "mass",
             "size": 0.5,
-            "confidence": 0.5,
             "count_before": 1,
             "count_after": 1,
         }.get(field, "a")
@@ -400,3 +414,12 @@ def test_what_is_decoded_is_frozen(model):
     message = wire.Decoder(model).decode(json.dumps(GOOD[model]).encode())
     with pytest.raises(AttributeError, match="immutable"):
         setattr(message, next(iter(model.model_fields)), "b")
+
+
+@pytest.mark.parametrize("field", ["y", "p", "confidence", "distance", "novelty", "version"])
+def test_predictions_that_say_another_thing_are_not_equal(field):
+    good = {**GOOD[events.Prediction], "gen": 1, "seen": {"t": 1}}
+    other = good | {field: "b" if field == "version" else 0.25}
+    again = good | {"gen": 2}  # whoever made it
+    one, same, another = (wire.answer(wire.Prediction(**said)) for said in (good, again, other))
+    assert one == same != another

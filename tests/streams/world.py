@@ -26,7 +26,7 @@ from driftline.streams.state import digests, restore
 from driftline.streams.store import Lost, Snapshot
 from driftline.streams.tenure import Recovery, Tenure
 from driftline.streams.vault import Vault
-from driftline.streams.wire import encode
+from driftline.streams.wire import answer, encode
 
 COUNT = 14
 TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}}
@@ -48,6 +48,8 @@ CONFIG = StreamConfig.model_validate(
                 "drift": TWITCHY,
             },
             "grid": {**GRID, "drift": {**TWITCHY, "policy": "recluster", "rest": 0}},
+            "groups": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"idle": 3}},
+            "groups_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key"},
         },
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
@@ -301,9 +303,7 @@ class World:
                     dead.append(out)
                     continue
                 said, theirs = decode(out.value), found[out.id]
-                if (said.y, said.p, said.seen, said.champion_of) != (
-                    theirs.y, theirs.p, theirs.seen, theirs.champion_of,
-                ):  # fmt: skip
+                if (*answer(said), said.seen, said.champion_of) != (*answer(theirs), theirs.seen, theirs.champion_of):
                     return f"{said.id} is not of the sequential order"
         dead += oracle.handle(LABELS[labels:])
         told = self._told([*dead, *oracle.outbox])
