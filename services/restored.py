@@ -43,6 +43,7 @@ def restored(stream: str, partition: int, config: StreamConfig, snapshot: Snapsh
     """
     app = head.lane.partition(":")[0]
     lane = Lane(stream, partition, config.only(head.models), vault, app=app)
+    header.check_topics(head, lane)
     _, other = header.changed(head, lane)
     if other:
         raise OtherModels(head.lane, head.serial, other)

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from driftline.services.toml_lines import KeyPath
 from driftline.streams.config import ALARM_TOPIC, TOPIC, Drift, ModelConfig
-from driftline.streams.drift import Watch
+from driftline.streams.detectors import make
 from driftline.streams.registry import MODELS, build, class_of
 
 MASK = "**********"
@@ -181,11 +181,13 @@ def topic_mistakes(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         topic = raw.get("topic")
         if not isinstance(topic, str):
             continue
-        labels = raw.get("labels")
+        labels, predictions = raw.get("labels"), raw.get("predictions")
         roles = {
             "event topic": ("topic", topic),
             "label topic": ("labels", labels) if isinstance(labels, str) else ("topic", f"{topic}.labels"),
-            "prediction topic": ("topic", f"{topic}.predictions"),
+            "prediction topic": ("predictions", predictions)
+            if isinstance(predictions, str)
+            else ("topic", f"{topic}.predictions"),
             "dead-letter topic": ("topic", f"{topic}.dead"),
         }
         told = False
@@ -237,7 +239,7 @@ def _unwatched(path: KeyPath, raw: Any) -> Iterator[tuple[KeyPath, str]]:
     except ValidationError:
         return  # told by the fields' own checks
     try:
-        Watch(config)
+        make(config.detector, config.parameters)
     except (TypeError, ValueError) as error:
         yield (*path, "parameters"), f"cannot make the detector: {config.detector}: {error}"
 

@@ -26,7 +26,7 @@ from driftline.streams.letters import Out
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.state import digests, freeze, restore
 from driftline.streams.vault import Unsound, Vault
-from driftline.streams.wire import Rejected
+from driftline.streams.wire import Rejected, answer
 
 SHOWN = 20
 """Differing predictions that a verdict names."""
@@ -260,8 +260,8 @@ class _Published:
             self._verdict.earlier += 1  # what an earlier version said stands
             return
         self._verdict.predictions += 1
-        said = (record.y, record.p, record.version, self._title(record))
-        came = (made.y, made.p, made.version, made.champion_of)
+        said = (*answer(record), self._title(record))
+        came = (*answer(made), made.champion_of)
         if said != came:
             self._verdict.wrong(f"{record.id}: published {said}, rebuilt {came}")
 

@@ -46,6 +46,11 @@ EXAMPLES: tuple[events.Message, ...] = (
         after=0.41,
         count=38,
         action="alarm",
+        signal="loss",
+        size=1.1,
+        confidence=0.9995,
+        count_before=25,
+        count_after=13,
     ),
     events.DeadLetter(
         id="traffic/0/42",

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from driftline.streams import detectors, signals
 from driftline.streams.losses import LOSSES
 from driftline.streams.registry import MODELS, TASKS, class_of, task_of
 
@@ -48,12 +49,19 @@ class Rhythm(Part):
 
 
 class Drift(Part):
-    """Which detector watches a model's loss, and what happens when it speaks."""
+    """Which detector watches what of a model, and what happens when it speaks."""
 
-    detector: Literal["adwin", "page-hinkley", "kswin", "none"] = "adwin"
+    detector: detectors.Name = "adwin"
     parameters: dict[str, Any] = Field(default_factory=dict)
-    policy: Literal["alarm", "reset"] = "alarm"
-    """`alarm` only tells; `reset` also starts the model anew."""
+    on: tuple[signals.Signal, ...] | None = Field(None, min_length=1)
+    """What is watched: `loss`, `score` (anomaly), `distance` and `mass` (cluster); left out, all that there is."""
+    policy: Literal["alarm", "recluster", "reset", "challenger"] = "alarm"
+    """`alarm` only tells; `recluster` lets the model find its clusters anew; `reset` starts the model anew;
+    `challenger` hands the lead of the model's contest to the best of the others. A loss that fell is only told."""
+    rest: int = Field(500, ge=0, le=1_000_000)
+    """Answers of a new model whose score, distance and mass are not watched yet."""
+    budget: float = Field(1.0, gt=0, le=10_000)
+    """False alarms in 10,000 values that are tolerated; shown beside those that are measured."""
 
 
 class ModelConfig(Part):
@@ -100,6 +108,29 @@ class ModelConfig(Part):
             raise ValueError(f"`target` is for the task forecast; {self.class_} has the task {task}")
         return self
 
+    @model_validator(mode="after")
+    def _can_be_watched(self) -> ModelConfig:
+        try:
+            if self.drift.policy == "recluster" and not self._has("recluster"):
+                raise ValueError(f"policy recluster: {self.class_} has no clusters to find anew (no `recluster`)")
+            _ = self.watched
+        except ValueError as error:
+            raise ValueError(f"drift: {error}") from None
+        return self
+
+    def _has(self, verb: str) -> bool:
+        # Of a heavy model's class, which only the worker can load, nothing is known here.
+        heavy = self.class_ in MODELS and MODELS[self.class_].heavy
+        return not heavy and callable(getattr(class_of(self.class_), verb, None))
+
+    @property
+    def watched(self) -> tuple[signals.Signal, ...]:
+        """What the drift detector watches of this model."""
+        drift, task = self.drift, self.effective_task
+        return signals.watched(
+            drift.detector, drift.on, task, task == "cluster" and self._has("prequential_rows"), self.per, self.class_
+        )
+
     @property
     def effective_task(self) -> str:
         """The task said, or the one that the class implies."""
@@ -138,6 +169,9 @@ class StreamConfig(Part):
     topic: str = Field(pattern=TOPIC)
     labels: str | None = Field(None, pattern=TOPIC)
     """The label topic; left out, it is the event topic with `.labels`."""
+    predictions: str | None = Field(None, pattern=TOPIC)
+    """The topic of the predictions, such as `sensors.clusters` where the models are clusterers; left out, it is the
+    event topic with `.predictions`."""
     partitions: int = Field(2, ge=1, le=10_000)
     """Partitions of the topics when Driftline creates them."""
     max_ahead_seconds: float = Field(86_400.0, gt=0)
@@ -170,6 +204,12 @@ class StreamConfig(Part):
                 raise ValueError(f"contests.{name}: models with the task {task} cannot be compared by labels")
             if contest.loss is not None and contest.loss not in losses:
                 raise ValueError(f"contests.{name}: no loss {contest.loss!r} for {task}: {', '.join(losses)}")
+        for name, reader in self.models.items():
+            if reader.drift.policy == "challenger" and name not in entered:
+                raise ValueError(
+                    f"models.{name}.drift: policy challenger needs a contest of {name} with other models: add "
+                    f'contests.NAME with models = ["{name}", …], or name another policy'
+                )
         return self
 
     def only(self, models: Collection[str], contests: Collection[str] | None = None) -> StreamConfig:
@@ -191,7 +231,7 @@ class StreamConfig(Part):
     @property
     def prediction_topic(self) -> str:
         """The topic of the predictions: partition n is written by the lane n alone."""
-        return f"{self.topic}.predictions"
+        return self.predictions or f"{self.topic}.predictions"
 
     @property
     def dead_topic(self) -> str:

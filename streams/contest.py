@@ -15,9 +15,10 @@ from driftline.streams.config import ContestConfig, StreamConfig
 from driftline.streams.evidence import Evidence
 from driftline.streams.losses import LOSSES
 from driftline.streams.scores import Guess
+from driftline.streams.watcher import Drifted
 
 if TYPE_CHECKING:
-    from driftline.streams.slots import Lesson, Slot
+    from driftline.streams.slots import Lesson, Raised, Slot
 
 
 def contests_of(config: StreamConfig, slots: list[Slot]) -> dict[str, Contest]:
@@ -42,6 +43,8 @@ class Promotion:
     """Labels since then."""
     evidence: float
     wanted: float
+    reason: str = ""
+    """Why it came before the evidence was as much as is wanted, for people; with a space in front."""
 
 
 class Contest:
@@ -56,6 +59,9 @@ class Contest:
         losses = LOSSES[self.task.name]
         self.loss = config.loss or next(iter(losses))
         self._measure = losses[self.loss]
+        self._challenged = {
+            slot.name for slot in slots if slot.name in config.models and slot.config.drift.policy == "challenger"
+        }
         self.versions = {slot.name: slot.version for slot in slots if slot.name in config.models}
         self.form = {
             "models": self.versions,
@@ -86,9 +92,17 @@ class Contest:
         """The champion's place among the models of the lane."""
         return self._places[self.champion]
 
-    def judge(self, run: list[Lesson]) -> list[tuple[int, Contest, Promotion]]:
-        """Compare the answers to a run of labels, of this task's type, in order; return promotions and their places."""
-        promoted = []
+    def judge(self, run: list[Lesson], raised: list[Raised]) -> list[Raised]:
+        """Compare the answers to a run of labels, of this task's type, in order; return promotions and their places.
+
+        `raised` is what the models told of that run: a drift of the one that leads may cost it the lead.
+        """
+        promoted: list[Raised] = []
+        falls = {
+            (place, slot.name): what
+            for place, slot, what in raised
+            if isinstance(what, Drifted) and slot.name in self._challenged and what.change.rose
+        }
         compare, margin, places = self._measure.compare, self.config.margin, self._places
         for lesson in run:
             guesses: list[Guess | None] = lesson.entry.guesses
@@ -104,10 +118,24 @@ class Contest:
                     best, value = name, said
             if best is not None:
                 promoted.append((lesson.place, self, self._promote(best, value)))
+            elif falls and (fall := falls.get((lesson.place, self.champion))) is not None:
+                best, value = self._successor()
+                if best is not None:
+                    fall.action = "challenger"
+                    reason = f", whose loss drifted from {fall.change.before:.4g} to {fall.change.after:.4g}"
+                    promoted.append((lesson.place, self, self._promote(best, value, reason)))
         return promoted
 
-    def _promote(self, name: str, value: float) -> Promotion:
-        promotion = Promotion(self.champion, name, *self.evidence[name].window(), value, self.wanted)
+    def _successor(self) -> tuple[str | None, float]:
+        """The challenger with the most evidence, if any has been better than the champion lately, and its evidence."""
+        best, most = None, 1.0
+        for name, evidence in self.evidence.items():
+            if evidence.value > most:
+                best, most = name, evidence.value
+        return best, most
+
+    def _promote(self, name: str, value: float, reason: str = "") -> Promotion:
+        promotion = Promotion(self.champion, name, *self.evidence[name].window(), value, self.wanted, reason)
         self.champion = name
         self.promotions += 1
         self._face()

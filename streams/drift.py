@@ -1,54 +1,84 @@
-"""Drift detection on a model's loss: River's detectors by name, and the evidence that an alarm carries."""
+"""Drift of one number that a model gives: a detector, the evidence of what it finds, and a twin that counts errors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from river import drift
-
-from driftline.streams.config import Drift
-
-DETECTORS = {"adwin": drift.ADWIN, "page-hinkley": drift.PageHinkley, "kswin": drift.KSWIN}
-"""The detectors by name. KSWIN draws at random: it is seeded unless told otherwise."""
-_RECENT = 0.02
-"""Weight of the newest loss in the recent mean: about the last fifty."""
+from driftline.streams.detectors import make
+from driftline.streams.past import FULL, Change, Past
+from driftline.streams.twin import CYCLE, SHUFFLED, Twin
 
 
 class Watch:
-    """Watch one model's losses.
+    """Watch one series of numbers with a detector of this name; `twin` says whether its false alarms are measured.
 
-    >>> watch = Watch(Drift())
-    >>> found = [i for i in range(2000) if watch.update(float(i >= 1000))]
-    >>> 1000 < found[0] < 1100
+    Raises `TypeError` or `ValueError` where the detector does not take the parameters.
+
+    >>> watch = Watch("adwin", {})
+    >>> found = watch.update_run([float(i >= 1000) for i in range(2000)])
+    >>> place, change = found[0]
+    >>> 1000 < place < 1100
     True
-    >>> before, after = watch.evidence
-    >>> before < 0.1 < after
-    True
+    >>> change.before, change.after, change.count_before, change.confidence
+    (0.0, 1.0, 1000, 1.0)
     """
 
-    def __init__(self, config: Drift):
-        parameters = dict(config.parameters)
-        if config.detector == "kswin":
-            parameters.setdefault("seed", 7)
-        self.config = config
-        self.detector: Any = None if config.detector == "none" else DETECTORS[config.detector](**parameters)
-        self.count = 0
-        self.total = 0.0
-        self.recent = 0.0
-        self.evidence = (0.0, 0.0)
-        """Mean loss before the last drift, and lately, when it was found."""
+    def __init__(self, detector: str, parameters: Mapping[str, Any], twin: bool = True):
+        self.name = detector
+        self.parameters = dict(parameters)
+        self.detector: Any = make(detector, parameters)
+        self.past = Past()
+        self.seen = 0
+        """Values so far."""
+        self.twin = Twin() if twin and self.detector is not None else None
 
-    def update(self, loss: float) -> bool:
-        """Take one loss; return whether it shows a drift."""
-        if self.detector is None:
-            return False
-        self.count += 1
-        self.recent += (loss - self.recent) * (_RECENT if self.count > 50 else 1.0 / self.count)
-        detector = self.detector
-        detector.update(loss)
-        if not detector.drift_detected:
-            self.total += loss
-            return False
-        self.evidence = (self.total / max(self.count - 1, 1), self.recent)
-        self.count, self.total = 0, 0.0
-        return True
+    def update_run(self, values: Sequence[float]) -> list[tuple[int, Change]]:
+        """Take a run of values, as `update` would one by one; return each drift and at which of them it was found."""
+        detector, past = self.detector, self.past
+        if detector is None or not values:
+            return []
+        found = []
+        start, update = 0, detector.update
+        for place, value in enumerate(values):
+            update(value)
+            if detector.drift_detected:
+                past.extend(values[start : place + 1])
+                start = place + 1
+                found.append((place, past.change()))
+        past.extend(values[start:] if start else values)
+        self.seen += len(values)
+        if self.twin is not None:
+            self.twin.extend(values, self.trial)
+        return found
+
+    def update(self, value: float) -> Change | None:
+        """Take one value; return the drift that it shows, if any."""
+        detector, past = self.detector, self.past
+        if detector is None:
+            return None
+        detector.update(value)
+        past.values.append(value)
+        if len(past.values) >= FULL:
+            past.fold()
+        self.seen += 1
+        twin = self.twin
+        if twin is not None:
+            if twin.seen % CYCLE >= SHUFFLED:
+                twin.seen += 1
+            else:
+                twin.extend((value,), self.trial)
+        return past.change() if detector.drift_detected else None
+
+    def trial(self, values: Sequence[float]) -> tuple[int, int]:
+        """Feed a new detector of this kind; return how many values and how many alarms these were."""
+        detector = make(self.name, self.parameters)
+        alarms = 0
+        for value in values:
+            detector.update(value)
+            alarms += detector.drift_detected
+        return len(values), alarms
+
+    def restart(self) -> None:
+        """Begin anew, where what comes has nothing to do with what was; what the twin measured stands."""
+        self.detector, self.past = make(self.name, self.parameters), Past()

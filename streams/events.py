@@ -27,6 +27,8 @@ MAX_LETTER = 65_536
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 Seconds = Annotated[float, Field(ge=0, lt=MAX_SECONDS), msgspec.Meta(ge=0, lt=MAX_SECONDS)]
+Share = Annotated[float, Field(ge=0, le=1), msgspec.Meta(ge=0, le=1)]
+Distance = Annotated[float, Field(ge=0), msgspec.Meta(ge=0)]
 Count = Annotated[int, Field(ge=0, lt=2**63), msgspec.Meta(ge=0, le=2**63 - 1)]
 Few = msgspec.Meta(max_length=MAX_FEATURES)
 """msgspec's form of the bound on features; pydantic's stands beside it."""
@@ -127,8 +129,9 @@ class Prediction(Message):
     at: Seconds
     """Event time of the event."""
     y: bool | float | Text | Labels | list[float] | None
-    """The answer: yes or no, a number or score, a class or cluster, labels, or the next values (forecast); null where
-    the model failed on the event, of which a dead letter tells why."""
+    """The answer: yes or no, a number or score, a class, a cluster's id (`unknown` where the event belongs to none),
+    labels, or the next values (forecast); null where the model failed on the event, of which a dead letter tells why.
+    """
     seen: dict[str, Count]
     """The lane's next offset in each topic that feeds it, just before this event was handled."""
     gen: Count
@@ -139,6 +142,14 @@ class Prediction(Message):
     """Probability of yes, or of each class or label; null where the model gives none."""
     champion_of: Name | None = None
     """The contest in which the model led when it said so: whoever reads one answer for each event takes these."""
+    confidence: Share | None = None
+    """Of a cluster: how sure the model is that the event is of this one and no other; this and the next two are left
+    out by models that do not say it."""
+    distance: Distance | None = None
+    """How far the event is from the nearest cluster, in that one's own standard deviations (root of the mean square
+    over the features): 1 is usual. Null where there is no cluster yet."""
+    novelty: Share | None = None
+    """How strange the event is to the model, 1 the strangest."""
 
 
 class Fence(Message):
@@ -168,17 +179,35 @@ class Alarm(Message):
     detector: Name
     """What found it; for a promotion the contest, for an event in a model's life the model's class."""
     before: float
-    """Mean loss before the change; of a promotion, that of the old champion while the evidence grew; for an event in a
-    model's life, what its text says."""
+    """Mean of the signal before the change; of a promotion, the loss of the old champion while the evidence grew; for
+    an event in a model's life, what its text says."""
     after: float
     """The same since the change, or of the new champion."""
     count: Count
-    """Labels that the model had been scored on, or that the champions were compared on."""
+    """Values that were watched, of the loss: labels that the model had been scored on; or labels that the champions
+    were compared on."""
     action: Name
-    """What the drift policy did: `alarm`, `reset`; `promoted`; for an event in a model's life, what happened: `split`,
-    `merged`."""
+    """What the drift policy did: `alarm`, `recluster`, `reset`, `challenger`; `promoted`; for an event in a model's
+    life, what happened: `born`, `split`, `merged`."""
     text: Annotated[str, Field(max_length=MAX_TEXT), msgspec.Meta(max_length=MAX_TEXT)] = ""
     """The same for people, where there is more to say."""
+    who: Name | None = None
+    """To what it happened, such as the id of a cluster (of a drift in mass: whose share changed); left out where it
+    is the model as a whole."""
+    others: list[Name] | None = None
+    """The ids that it came from or that came of it: of a split the new ones, of a merger those that are no more."""
+    key: Name | None = None
+    """Of a model that is kept for each key: whose it was."""
+    signal: Literal["loss", "score", "distance", "mass"] | None = None
+    """Of a drift: what changed."""
+    size: float | None = None
+    """Of a drift: `after` less `before`, in standard deviations within the two sides; null where neither varies."""
+    confidence: Annotated[float, Field(ge=0, le=1), msgspec.Meta(ge=0, le=1)] | None = None
+    """Of a drift: 1 less the p-value of the difference, corrected for the places that were tried."""
+    count_before: Count | None = None
+    """Of a drift: values before the change, since the last one."""
+    count_after: Count | None = None
+    """Of a drift: values since the change."""
 
 
 REASONS = (

@@ -44,6 +44,8 @@ class Header(msgspec.Struct):
     """Digest of each part."""
     keys: dict[str, int]
     """How many keys each per-key model holds: keys that are missing carry no seal that could tell."""
+    outputs: str = ""
+    """The predictions topic of `note`; empty in snapshots from when it could only be the event topic's own."""
 
 
 @cache
@@ -88,6 +90,7 @@ def write(
         key=lane.vault.key_id,
         parts={name: checksum(part) for name, part in parts.items()},
         keys={family(slot): len(slot.keyed) for slot in lane.slots if slot.keyed is not None},
+        outputs=lane.config.prediction_topic,
     )
     body = msgspec.json.encode(header)
     return Snapshot(serial, lane.vault.seal(f"{lane.name}/header", body), parts, keyed)
@@ -136,6 +139,20 @@ def read(snapshot: Snapshot, name: str, vault: Vault) -> Header:
         if found != count:
             raise Unsound(f"{name}: generation {snapshot.serial}: {part} has {found} keys instead of {count}")
     return header
+
+
+def check_topics(header: Header, lane: Lane) -> None:
+    """Check that the lane has the topics on which its snapshot stands.
+
+    Raises `Foreign` where one was given another name since.
+    """
+    outputs = header.outputs or f"{lane.events}.predictions"
+    then, now = {*header.offsets, outputs}, {*lane.offsets, lane.config.prediction_topic}
+    if then != now:
+        raise Foreign(
+            f"{lane.name}: generation {header.serial} stands on the topics {', '.join(sorted(then))}; configured are "
+            f"{', '.join(sorted(now))}: set them back, or give the stream another name to begin anew"
+        )
 
 
 def changed(header: Header, lane: Lane) -> tuple[set[str], set[str]]:

@@ -29,12 +29,22 @@ class Held(Generic[T]):
 class Keyed(Generic[T]):
     """A bounded map from key to model.
 
-    `make` builds a new one. A restored key stays sealed bytes until it is wanted, so that a lane of many keys is
-    quick to take over. Only events move a key to the end of the order (`want`); labels find it where it is (`find`).
+    `make` builds a new one, `change` changes one after `change_all`. A restored key stays sealed bytes until it is
+    wanted, so that a lane of many keys is quick to take over. Only events move a key to the end of the order (`want`);
+    labels find it where it is (`find`).
     """
 
-    def __init__(self, make: Callable[[], T], max_keys: int, max_age_seconds: float, place: str, vault: Vault):
+    def __init__(
+        self,
+        make: Callable[[], T],
+        max_keys: int,
+        max_age_seconds: float,
+        place: str,
+        vault: Vault,
+        change: Callable[[T], None] = lambda thing: None,
+    ):
         self.make = make
+        self.change = change
         self.max_keys = max_keys
         self.max_age_seconds = max_age_seconds
         self.place = place
@@ -43,6 +53,8 @@ class Keyed(Generic[T]):
         self._touched: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         self._order = 0
+        self.due = 0
+        """Models whose last event was the one of this number or an earlier one are to be changed with their next."""
         self.expired = 0
 
     def __len__(self) -> int:
@@ -56,6 +68,7 @@ class Keyed(Generic[T]):
         """Return the key's model for an event, made anew where there is none, after the expiry of others."""
         held = self._held.get(key)
         self._order += 1
+        due = held is not None and held.order <= self.due
         if held is None:
             held = self._held[key] = Held(self.make(), at, self._order)
             self._gone.pop(key, None)
@@ -66,7 +79,14 @@ class Keyed(Generic[T]):
             held.order = self._order
         self._touched[key] = None
         self._expire(watermark - self.max_age_seconds)
-        return self._awake(key, held)
+        thing = self._awake(key, held)
+        if due:
+            self.change(thing)
+        return thing
+
+    def change_all(self) -> None:
+        """Let `change` be done to every model that there is, to each when it is next wanted: there may be many."""
+        self.due = self._order
 
     def find(self, key: str) -> T | None:
         """Return the key's model for a label, or None when it has expired."""
@@ -86,6 +106,7 @@ class Keyed(Generic[T]):
         for key in self._held:
             self._gone[key] = None
         self._held, self._touched = OrderedDict(), {}
+        self._order = self.due = 0
 
     def _expire(self, before: float) -> None:
         held = self._held

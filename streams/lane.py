@@ -22,10 +22,12 @@ from driftline.streams.contest import Contest, Promotion, contests_of
 from driftline.streams.events import ENTITY, KINDS, LabelEvent
 from driftline.streams.letters import Out
 from driftline.streams.scores import Guess, Scores
-from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised, slot_of
+from driftline.streams.slot_kinds import slot_of
+from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised
 from driftline.streams.tasks import never
 from driftline.streams.vault import Vault
 from driftline.streams.waiting import Early, Entry, WaitingSet, mark
+from driftline.streams.watcher import Drifted
 from driftline.streams.wire import EVENTS, LARGEST, Decoder, Label, Prediction, Rejected, encode
 
 Origin = tuple[str, int, float, str]
@@ -197,6 +199,9 @@ class Lane:
             raised += said
         bases = [panel.guesses() for panel in self._panels]  # labels come between runs: the same for all of a run
         topic, partition, gen = self.config.prediction_topic, self.partition, self.gen
+        y: Any
+        p: Any
+        more: tuple[Any, ...]
         leads = {contest.lead: contest.name for contest in self.contests.values()}
         heads = [
             (slot.name, slot.version, f"{slot.name}/{self.events}/{partition}/", leads.get(slot.index))
@@ -208,16 +213,18 @@ class Lane:
             one.entry.bases = bases
             key, offset = one.key, one.offset
             for (model, version, head, title), column in columns_of:
-                guess = column[row]
+                guess, more = column[row], ()
                 if guess.__class__ is Failure:
                     raised.append((one.place, self.slots[len(guesses)], guess))
                     guesses.append(None)
                     y, p = None, None  # published all the same: it tells where the event stood among the labels
                 else:
-                    guesses.append(guess)
                     y, p = guess  # type: ignore[misc]
+                    if p.__class__ is tuple:  # of a cluster, which no label will judge: only the answer waits
+                        p, more, guess = None, p, (y, None)
+                    guesses.append(guess)
                 name = f"{head}{offset}"
-                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title)
+                made = Prediction(name, model, one.id, key, one.at, y, one.seen, gen, version, p, title, *more)
                 outs.append(Out(topic, partition, key, encode(made), name))
             for lead in leads:
                 guesses.append(guesses[lead])
@@ -299,7 +306,7 @@ class Lane:
                 for slot in self._taught[place]:
                     raised += slot.teach(fitting)
                 for contest in self._judged[place]:
-                    raised += contest.judge(fitting)
+                    raised += contest.judge(fitting, raised)
         if raised:
             self._tell(raised, known)
 
@@ -367,22 +374,22 @@ class Lane:
 
     def _tell(self, raised: list[Raised], origins: dict[int, Origin]) -> None:
         """Drifts, promotions, news and failures of models ride in the outbox too."""
-        heard: Counter[tuple[int, int]] = Counter()
+        heard: Counter[tuple[int, int, type]] = Counter()
         for place, slot, what in raised:
-            topic, offset, at, key = origins[place]
+            origin, again = origins[place], heard[place, slot.index, type(what)]
+            heard[place, slot.index, type(what)] += 1
             if isinstance(slot, Contest):
                 assert isinstance(what, Promotion)
-                out = letters.promotion(slot, self.stream, origins[place], self.partition, what)
+                out = letters.promotion(slot, self.stream, origin, self.partition, what)
             elif isinstance(what, Failure):
                 self.counts["rejected/model"] += 1
+                topic, offset, _, key = origin
                 out = letters.failed(what, slot.name, self.config, topic, self.partition, offset, key)
             elif isinstance(what, News):
-                again = heard[place, slot.index]
-                heard[place, slot.index] += 1
-                out = letters.life(slot, self.stream, origins[place], self.partition, what, again)
+                out = letters.life(slot, self.stream, origin, self.partition, what, again)
             else:
-                assert not isinstance(what, Promotion)
-                out = letters.alarm(slot, self.stream, topic, self.partition, offset, at, key, what)
+                assert isinstance(what, Drifted)
+                out = letters.alarm(slot, self.stream, origin, self.partition, what, again)
             self._due.append((place, slot.index, out))
 
     def _settle(self) -> None:

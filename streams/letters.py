@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from driftline.streams.config import ALARM_TOPIC, StreamConfig, Waiting
-from driftline.streams.events import MAX_LETTER, MAX_TEXT
+from driftline.streams.events import MAX_LETTER, MAX_NAME, MAX_TEXT
+from driftline.streams.registry import class_of
 from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from driftline.streams.contest import Contest, Promotion
     from driftline.streams.lane import Message
     from driftline.streams.slots import Failure, Slot
+    from driftline.streams.watcher import Drifted
 
 
 class Out(msgspec.Struct, gc=False):
@@ -64,20 +66,17 @@ def failed(what: Failure, model: str, config: StreamConfig, topic: str, partitio
 
 
 def alarm(
-    slot: Slot,
-    stream: str,
-    topic: str,
-    partition: int,
-    offset: int,
-    at: float,
-    key: str,
-    evidence: tuple[float, float, int],
+    slot: Slot, stream: str, origin: tuple[str, int, float, str], partition: int, what: Drifted, again: int
 ) -> Out:
-    """The alarm of a drift that the message at `offset` revealed."""
-    before, after, count = evidence
-    drift = slot.config.drift
-    id_ = f"drift/{slot.name}/{topic}/{partition}/{offset}"
-    said = Alarm(id_, "drift", stream, partition, slot.name, at, drift.detector, before, after, count, drift.policy)
+    """The alarm of a drift that a message revealed; `again` counts those that the same message brought before."""
+    topic, offset, at, key = origin
+    id_ = f"drift/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
+    change = what.change
+    said = Alarm(
+        id_, "drift", stream, partition, slot.name, at, slot.config.drift.detector, change.before, change.after,
+        what.count, what.action, signal=what.signal, who=clip(what.who, MAX_NAME) or None, size=change.size,
+        confidence=change.confidence, count_before=change.count_before, count_after=change.count_after,
+    )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
 
@@ -85,9 +84,11 @@ def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition
     """The alarm of an event in a model's life; `again` counts those that the same message brought before."""
     topic, offset, at, key = origin
     id_ = f"model/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
+    others = [clip(other, MAX_NAME) for other in news.others] or None
     said = Alarm(
-        id_, "model", stream, partition, slot.name, at, type(slot.model).__name__, news.before, news.after, news.learnt,
-        news.kind, clip(news.text, MAX_TEXT),
+        id_, "model", stream, partition, slot.name, at, class_of(slot.config.class_).__name__, news.before, news.after,
+        news.learnt, news.kind, clip(news.text, MAX_TEXT), clip(news.who, MAX_NAME) or None, others,
+        key if slot.keyed is not None else None,
     )  # fmt: skip
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
@@ -99,8 +100,9 @@ def promotion(
     topic, offset, at, key = origin
     id_ = f"promotion/{contest.name}/{topic}/{partition}/{offset}"
     text = (
-        f"{what.new} leads {contest.name} in place of {what.old}: mean loss ({contest.loss}) {what.after:.4g} against "
-        f"{what.before:.4g} over {what.count} labels; evidence {what.evidence:.4g}, wanted {what.wanted:.4g}"
+        f"{what.new} leads {contest.name} in place of {what.old}{what.reason}: mean loss ({contest.loss}) "
+        f"{what.after:.4g} against {what.before:.4g} over {what.count} labels; "
+        f"evidence {what.evidence:.4g}, wanted {what.wanted:.4g}"
     )
     said = Alarm(
         id_, "promotion", stream, partition, what.new, at, contest.name, what.before, what.after, what.count,

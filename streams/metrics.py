@@ -38,7 +38,12 @@ _COUNTERS = {
     "predict_seconds": ("Time that models took to predict, in seconds.", ("stream", "model")),
     "learn_seconds": ("Time that models took to score and learn, in seconds.", ("stream", "model")),
     "labels": ("Labels, by what became of them.", ("stream", "outcome")),
-    "drifts": ("Drifts found in a model's loss.", ("stream", "model")),
+    "drifts": ("Drifts found in what is watched of a model.", ("stream", "model")),
+    "drift_tested": (
+        "Values in shuffled order that drift detectors were tried on, to measure false alarms.",
+        ("stream", "model", "signal"),
+    ),
+    "drift_false_alarms": ("Alarms on these: false, for they have no order.", ("stream", "model", "signal")),
     "model_events": ("Events in a model's life, such as clusters that split, by kind.", ("stream", "model", "kind")),
     "promotions": ("Challengers that took the champion's place.", ("stream", "contest")),
     "checkpoints": ("Checkpoints written.", ("stream",)),
@@ -56,6 +61,11 @@ _GAUGES = {
         "The same score of answering without a model.",
         ("stream", "partition", "model", "baseline", "metric"),
     ),
+    "drift_false_alarm_rate": (
+        "False alarms in 10,000 values, as measured on shuffled ones; none before the first thousand.",
+        ("stream", "partition", "model", "signal"),
+    ),
+    "drift_false_alarm_budget": ("False alarms in 10,000 values that are tolerated.", ("stream", "partition", "model")),
     "champion": (
         "1 for the model that leads its contest, 0 for its challengers.",
         ("stream", "partition", "contest", "model"),
@@ -160,6 +170,9 @@ class RunnerCollector(Collector):
             totals["predict_seconds"][stream, slot.name] += slot.predict_seconds
             totals["learn_seconds"][stream, slot.name] += slot.learn_seconds
             totals["drifts"][stream, slot.name] += slot.drifts
+            for signal, twin in slot.watch.twins():
+                totals["drift_tested"][stream, slot.name, signal] += twin.tested
+                totals["drift_false_alarms"][stream, slot.name, signal] += twin.alarms
             for kind, count in slot.told.items():
                 totals["model_events"][stream, slot.name, kind] += count
         for contest in lane.contests.values():
@@ -181,6 +194,11 @@ class RunnerCollector(Collector):
             if end >= 0:
                 yield "lag", [stream, topic, partition], max(0, end - lane.offsets[topic])
         for slot in lane.slots:
+            if slot.watch.on:
+                yield "drift_false_alarm_budget", [stream, partition, slot.name], slot.config.drift.budget
+            for signal, twin in slot.watch.twins():
+                if twin.rate is not None:
+                    yield "drift_false_alarm_rate", [stream, partition, slot.name, signal], twin.rate
             if slot.keyed is not None:
                 yield "keys", [stream, slot.name, partition], len(slot.keyed)
             elif isinstance(slot.model, Gauged):

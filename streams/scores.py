@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 Guess = tuple[Any, Any]
-"""What was answered, and the probability behind it (or None)."""
+"""What was answered, and the probability behind it (or None); of a cluster, a tuple: confidence, distance, novelty."""
 _TINY = 1e-15
 
 
@@ -35,8 +35,8 @@ class Scores:
         return [update(y, guess) for y, guess in zip(ys, guesses, strict=True)]
 
     def values(self) -> dict[str, float]:
-        """Return the scores by name; none before the first label."""
-        raise NotImplementedError
+        """Return the scores by name; none before the first label, and none of a task that takes no labels."""
+        return {}
 
     def state(self) -> dict[str, Any]:
         """Return all counters."""

@@ -12,6 +12,7 @@ from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
 from driftline.streams.slots import Slot
 from driftline.streams.vault import Foreign
+from driftline.streams.watcher import Watcher
 
 Parts = dict[str, bytes]
 Touched = dict[str, dict[str, bytes | None]]
@@ -70,7 +71,8 @@ def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> bo
             slot.since = dict(desk["offsets"])
             continue
         watch = vault.thaw(f"{name}/watch:{slot.name}", parts[f"watch:{slot.name}"])
-        if watch.config == slot.config.drift:  # another detector begins anew
+        if isinstance(watch, Watcher) and watch.form == slot.watch.form:  # another detector begins anew
+            watch.go_on(slot.config.drift)
             slot.watch = watch
         slot.restore_desk(desk["slots"][slot.name])
         if slot.keyed is not None:
@@ -127,6 +129,6 @@ def digests(lane: Lane) -> dict[str, str]:
         said[f"model:{slot.name}"] = digest(kept)
         said[f"watch:{slot.name}"] = digest(slot.watch)
         said[f"scores:{slot.name}"] = digest(
-            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "told", "baselines")]
+            [slot.desk()[part] for part in ("scores", "predicted", "drifts", "due", "told", "baselines")]
         )
     return said

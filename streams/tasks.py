@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
+from driftline.models.base import Assignment
 from driftline.streams import baselines, scores
 from driftline.streams.scores import Guess, Scores
 
@@ -17,10 +19,16 @@ AskRows = Callable[[Sequence[Any]], list[Any]]
 
 NO_CLASS = "unknown"
 """The answer of a classifier that has not seen a class yet; empty text is refused on the wire."""
+NO_CLUSTER = "unknown"
+"""The answer of a clusterer for an event that belongs to no cluster."""
 
 
 class NotFinite(ValueError):
     """A model answered with a number that is not finite."""
+
+
+class OutOfBounds(ValueError):
+    """A model answered with a number that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +95,33 @@ def number(said: Any) -> float:
 
 
 def read_number(said: Any, model: Any) -> Guess:
-    """Answer with a number: of a regression, or an anomaly score, higher for what is stranger."""
+    """Answer with a number: of a regression."""
     return number(said), None
 
 
+def read_anomaly(said: Any, model: Any) -> Guess:
+    """Answer with an anomaly score, higher for what is stranger: of a clusterer that says more, the novelty."""
+    return number(said.novelty if isinstance(said, Assignment) else said), None
+
+
 def read_cluster(said: Any, model: Any) -> Guess:
-    """Answer with the cluster's id, as text."""
-    return str(said), None
+    """Answer with the cluster's id, as text; of a clusterer that says more, with confidence, distance and novelty.
+
+    >>> read_cluster(Assignment(3, 0.9, 1.1, 0.2), None)
+    ('3', (0.9, 1.1, 0.2))
+    >>> read_cluster(Assignment(-1, 0.0, float("inf"), 1.0), None)  # before there is any cluster
+    ('unknown', (0.0, None, 1.0))
+    >>> read_cluster(2, None)
+    ('2', None)
+    """
+    if not isinstance(said, Assignment):
+        return str(said), None
+    nowhere = said.cluster < 0
+    confidence, novelty = number(said.confidence), number(said.novelty)
+    distance = None if nowhere and said.distance == inf else number(said.distance)
+    if not (0.0 <= confidence <= 1.0 and 0.0 <= novelty <= 1.0) or (distance is not None and distance < 0.0):
+        raise OutOfBounds(f"confidence and novelty must be from 0 to 1 and the distance not below 0: {said}")
+    return NO_CLUSTER if nowhere else str(said.cluster), (confidence, distance, novelty)
 
 
 def is_bool(y: Any) -> bool:
@@ -160,7 +188,7 @@ TASKS = {
     ),
     "cluster": Task("cluster", False, never, Scores, tuple, "predict_one", read_cluster),
     "anomaly": Task(
-        "anomaly", False, is_bool, scores.AnomalyScores, lambda: (baselines.Constant(),), "score_one", read_number
+        "anomaly", False, is_bool, scores.AnomalyScores, lambda: (baselines.Constant(),), "score_one", read_anomaly
     ),
     "forecast": Task("forecast", False, never, scores.ForecastScores, tuple, "predict_one", read_number),
 }

@@ -20,7 +20,7 @@ from driftline.streams.order import Gap, Order, Step
 from driftline.streams.state import freeze, restore
 from driftline.streams.store import Broken, Lost, Session, Store
 from driftline.streams.vault import Foreign, Unsound
-from driftline.streams.wire import Fence, encode
+from driftline.streams.wire import Fence, answer, encode
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class Tenure:
             try:
                 snapshot = session.load(serial)
                 head = header.read(snapshot, lane.name, lane.vault)
+                header.check_topics(head, lane)
                 born = self._born(head, lane)
                 same = restore(lane, snapshot.parts, snapshot.keyed, born)  # type: ignore[arg-type]
             except Unsound as trouble:
@@ -225,8 +226,8 @@ class Tenure:
         if published.version != made.version and made.model in self.born:
             return True  # what an earlier version said stands
         led = self.same_contests and published.champion_of != made.champion_of
-        if led or (published.y, published.p, published.version) != (made.y, made.p, made.version):
-            raise Differs(out.id, (published.y, published.p), (made.y, made.p))
+        if led or answer(published) != answer(made):
+            raise Differs(out.id, answer(published), answer(made))
         return True
 
     # -- checkpoint --------------------------------------------------------------------------------------------------

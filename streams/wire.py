@@ -50,13 +50,22 @@ def struct(model: type[events.Message], omit_defaults: bool = False) -> type[msg
 
 
 Prediction: Any = struct(events.Prediction, omit_defaults=True)
-Alarm: Any = struct(events.Alarm)
+Alarm: Any = struct(events.Alarm, omit_defaults=True)
 DeadLetter: Any = struct(events.DeadLetter)
 Fence: Any = struct(events.Fence)
 Label: Any = struct(events.LabelEvent)
 EVENTS: dict[str, Any] = {kind: struct(model) for kind, model in events.KINDS.items()}
 
 encode = msgspec.json.Encoder().encode
+
+
+def answer(prediction: Any) -> tuple[Any, ...]:
+    """Return all that a prediction says of its event, and which model said it: equal for ever, whoever makes it again.
+
+    Besides the contest that its model led.
+    """
+    one = prediction
+    return one.y, one.p, one.confidence, one.distance, one.novelty, one.version
 
 
 class Decoder:

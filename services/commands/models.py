@@ -9,7 +9,9 @@ import typer
 from rich.table import Table
 
 from driftline.models.base import Pictured
+from driftline.models.clustering.life import ClusterLife, Living
 from driftline.services import checkpoints
+from driftline.services.cluster_rows import clusters_table, history_table, life_as_json
 from driftline.services.console import (
     FAILURE,
     UNAVAILABLE,
@@ -73,15 +75,19 @@ def show_model(
     config: Config = None,
     as_json: Json = False,
     png: Annotated[
-        Path | None, typer.Option(help="Also draw the model's hierarchy here; of several lanes, one file each.")
+        Path | None,
+        typer.Option(help="Also draw its hierarchy or clusters here; of several lanes, one file each."),
     ] = None,
 ) -> None:
-    """Show a model's scores beside its baselines, in each lane, as of the newest snapshot; and its hierarchy, if any.
+    """Show a model's scores beside its baselines, in each lane, as of the newest snapshot.
+
+    And what it has to show of itself: a hierarchy, or its clusters now and what became of those before.
 
     For example:
 
         driftline models show sensors tree
         driftline models show yeast ihomer --png labels.png
+        driftline models show sensors clusters --png clusters.png
     """
     with explained():
         settings = connected(config, kafka=False, redis=True)
@@ -92,12 +98,15 @@ def show_model(
         found = [checkpoints.newest(settings, lane) for lane in checkpoints.lanes(settings, stream)]
     rows = []
     pictures: list[tuple[int, Pictured]] = []
+    lives: list[tuple[int, ClusterLife]] = []
     for one in found:
         if one is None or one.state is None or one.header is None or model not in one.header.models:
             continue
         slot = next(slot for slot in one.state.slots if slot.name == model)
         if slot.keyed is None and isinstance(slot.model, Pictured):
             pictures.append((one.state.partition, slot.model))
+        if slot.keyed is None and isinstance(slot.model, Living):
+            lives.append((one.state.partition, slot.model.life()))
         rows.append(
             next(row for row in score_rows(one.state) if row["model"] == model)
             | {
@@ -110,10 +119,11 @@ def show_model(
             }
         )
     about = _about(stream, model, known.models[model])
-    drawn = _draw(pictures, png, f"{stream}: {model}") if png is not None else []
+    drawn = _draw(pictures, lives, png, f"{stream}: {model}") if png is not None else []
     if as_json:
         hierarchies = {str(partition): picture.draw() for partition, picture in pictures}
-        say_json(about | {"lanes": rows, "hierarchies": hierarchies, "files": drawn})
+        told = {str(partition): life_as_json(life) for partition, life in lives}
+        say_json(about | {"lanes": rows, "hierarchies": hierarchies, "lives": told, "files": drawn})
         return
     for name, value in about.items():
         out.print(f"{name:>11}  {value}", markup=False, highlight=False)
@@ -129,6 +139,10 @@ def show_model(
         )
     for partition, picture in pictures:
         out.print(f"\nlane {partition}: {picture.draw()}", markup=False, highlight=False)
+    for partition, life in lives:
+        out.print(f"\nlane {partition}", highlight=False)
+        out.print(clusters_table(life))
+        out.print(history_table(life))
     for path in drawn:
         out.print(f"drawn: {path}", markup=False, highlight=False)
 
@@ -163,16 +177,21 @@ def show_contests(config: Config = None, as_json: Json = False) -> None:
         out.print(contests_table(rows))
 
 
-def _draw(pictures: list[tuple[int, Pictured]], png: Path, title: str) -> list[str]:
+def _draw(
+    pictures: list[tuple[int, Pictured]], lives: list[tuple[int, ClusterLife]], png: Path, title: str
+) -> list[str]:
     """Write one file for each lane; say what is missing."""
-    if not pictures:
-        fail("no lane has a hierarchy to draw: the model has none, or no snapshot holds it yet", FAILURE)
+    if not pictures and not lives:
+        fail("nothing to draw in any lane: the model has no hierarchy or clusters, or no snapshot holds it", FAILURE)
     try:
-        from driftline.services import outline_plot
+        from driftline.services import cluster_plot, outline_plot
     except ImportError:
         fail("drawing needs matplotlib: pip install 'driftline[plot]'", UNAVAILABLE)
-    paths = [png if len(pictures) == 1 else png.with_stem(f"{png.stem}-{partition}") for partition, _ in pictures]
-    for path, (partition, picture) in zip(paths, pictures, strict=True):
+    lanes = [partition for partition, _ in lives or pictures]
+    paths = [png if len(lanes) == 1 else png.with_stem(f"{png.stem}-{partition}") for partition in lanes]
+    for path, (partition, life) in zip(paths, lives, strict=False):
+        cluster_plot.save(life, path, f"{title}, lane {partition}")
+    for path, (partition, picture) in zip(paths, [] if lives else pictures, strict=False):
         outline_plot.save(picture.outline(), path, f"{title}, lane {partition}")
     return [str(path) for path in paths]
 

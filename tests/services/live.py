@@ -46,8 +46,8 @@ class Bench:
             "DRIFTLINE_WEB__PORT": "0",
         }
 
-    def write(self, models: str) -> None:
-        """Write the configuration anew, with these models."""
+    def write(self, models: str, more: str = "") -> None:
+        """Write the configuration anew, with these models, and more lines of the stream."""
         self.path.write_text(
             f"""
 app = "{self.name}"
@@ -59,6 +59,7 @@ session_timeout_seconds = 3
 kind = "sensor"
 topic = "{self.name}"
 partitions = 2
+{more}
 [streams.s.checkpoint]
 seconds = 0.5
 [streams.s.models]
@@ -109,7 +110,8 @@ seconds = 0.5
 
     def predictions(self) -> list[Any]:
         """All predictions that count."""
-        with Reader(self.settings.kafka.brokers, f"{self.name}.predictions") as reader:
+        settings = self.settings
+        with Reader(settings.kafka.brokers, settings.streams["s"].prediction_topic) as reader:
             return list(reader)
 
     def alarms(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from driftline.streams import header
 from driftline.streams.config import StreamConfig
 from driftline.streams.lane import Lane, Message
 from driftline.streams.state import digests, freeze
-from driftline.streams.vault import Vault
+from driftline.streams.vault import Foreign, Vault
 from driftline.streams.wire import encode
 
 VAULT = Vault(b"0123456789abcdef")
@@ -53,3 +53,9 @@ def test_a_model_of_other_parameters_is_named(lane, kept):
     with pytest.raises(OtherModels, match="shop:s:3: generation 5 has one with another class") as caught:
         restored("s", 3, other, *kept, VAULT)
     assert caught.value.names == "one"
+
+
+def test_a_lane_whose_predictions_were_given_another_topic_is_told(lane, kept):
+    elsewhere = lane.config.model_copy(update={"predictions": "elsewhere"})
+    with pytest.raises(Foreign, match="stands on the topics"):
+        restored("s", 3, elsewhere, *kept, VAULT)

@@ -191,6 +191,8 @@ def test_what_the_shipped_file_shows_as_a_default_is_the_default() -> None:
         ("kafka", "instance"),
         ("secrets", "snapshot_key_file"),
         ("streams", "traffic", "labels"),
+        ("streams", "traffic", "models", "received", "drift", "on"),
+        ("streams", "traffic", "predictions"),
         ("streams", "sensors", "contests", "anomalous", "loss"),
     }
     uncommented = tomllib.loads(shown)

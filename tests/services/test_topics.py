@@ -107,6 +107,16 @@ def test_all_is_well_where_the_partitions_agree():
     assert topics.check({"a": stream("t")}, all_well("t", 5)) == []  # made before with another number
 
 
+def test_the_predictions_have_the_topic_that_the_stream_names():
+    named = {"a": stream("t", predictions="t.clusters")}
+    counts = {"t.clusters" if topic == "t.predictions" else topic: n for topic, n in all_well("t", 3).items()}
+    assert topics.check(named, counts) == []
+    [fault] = topics.check(named, counts | {"t.clusters": 2})
+    assert "its predictions topic 't.clusters' has 2 partitions" in fault
+    [fault] = topics.check(named, all_well("t", 3))
+    assert "topic 't.clusters' (predictions) does not exist" in fault
+
+
 @pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("what", ["labels", "predictions"])
 def test_a_differing_count_is_a_fault_that_says_both_numbers(what, count):

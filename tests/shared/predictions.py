@@ -46,5 +46,5 @@ def believed(records: Iterable[tuple[int, Any]], partition: int = 0) -> tuple[di
         if raised is not None:
             floor = max(floor, raised)
         elif raw.gen >= floor:
-            values[raw.id].add(repr((raw.y, raw.p, raw.version, raw.seen)))
+            values[raw.id].add(repr((*wire.answer(raw), raw.seen)))
     return found, [id_ for id_, said in values.items() if len(said) > 1], reader

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from driftline.models.base import News
+from driftline.models.base import Assignment, News
 from driftline.streams.config import StreamConfig
 from driftline.streams.lane import Lane, Message
 from driftline.streams.vault import Vault
@@ -72,7 +72,57 @@ class Gossip(Stubborn):
         return heard
 
 
+class Grid:
+    """A clusterer that rounds a feature to its cluster, with all the verbs; finding clusters anew makes them wider."""
+
+    def __init__(self) -> None:
+        self.learnt = 0
+        self.found = 0
+        self.heard: list[News] = []
+
+    def assign_one(self, x: dict[str, float]) -> Assignment:
+        """Raise, or round: the distance is what is left, and how often clusters were found shows in the id."""
+        if x.get("fail") == 1.0:
+            raise RuntimeError("no")
+        width = 1.0 + self.found
+        cluster = round(x.get("a", 0.0) / width)
+        return Assignment(cluster, 1.0, abs(x.get("a", 0.0) - cluster * width) * 4.0, 0.0)
+
+    def predict_one(self, x: dict[str, float]) -> int:
+        """The cluster."""
+        return self.assign_one(x).cluster
+
+    def learn_one(self, x: dict[str, float]) -> None:
+        """Raise, or count."""
+        if x.get("fail") == 3.0:
+            raise KeyError("cannot learn this")
+        self.learnt += 1
+
+    def prequential_rows(self, xs: list[dict[str, float]]) -> list[Assignment]:
+        """Raise if any event makes it, else assign and learn each."""
+        if any(x.get("fail") in (1.0, 3.0) for x in xs):
+            raise KeyError("one of them cannot be taken")
+        said = []
+        for x in xs:
+            said.append(self.assign_one(x))
+            self.learn_one(x)
+        return said
+
+    def recluster(self) -> None:
+        """Make the clusters wider, or fail."""
+        if self.found == 3:
+            raise RuntimeError("no clusters to be found")
+        self.found += 1
+        self.heard.append(News(0, self.learnt, "found", "clusters found anew", self.found - 1, self.found))
+
+    def news(self) -> list[News]:
+        """Where clusters were found anew."""
+        heard, self.heard = self.heard, []
+        return heard
+
+
 STUBBORN = {"class": f"{__name__}:Stubborn", "task": "binary"}
+GRID = {"class": f"{__name__}:Grid", "task": "cluster"}
 LOGISTIC = {"class": "river.linear_model:LogisticRegression"}
 TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.3}}
 """A detector that speaks after a few labels."""
@@ -84,11 +134,22 @@ MODELS: dict[str, Any] = {
     "classes": {"class": "river.naive_bayes:GaussianNB", "task": "multiclass"},
     "labels": {"class": "binary-relevance"},
     "number": {"class": "river.linear_model:LinearRegression", "drift": TWITCHY},
-    "groups": {"class": "river.cluster:KMeans", "parameters": {"n_clusters": 3, "seed": 1}},
+    "groups": {
+        "class": "river.cluster:KMeans",
+        "parameters": {"n_clusters": 3, "seed": 1},
+        "drift": {**TWITCHY, "policy": "reset", "rest": 2},
+    },
+    "grid": {**GRID, "drift": {**TWITCHY, "policy": "recluster", "rest": 1}},
+    "grids": {**GRID, "per": "key", "max_keys": 2, "drift": {**TWITCHY, "policy": "recluster", "rest": 1}},
     "strange": {
         "class": "river.anomaly:HalfSpaceTrees",
         "parameters": {"n_trees": 2, "height": 3, "window_size": 5, "seed": 1},
-        "drift": {**TWITCHY, "policy": "reset"},
+        "drift": {**TWITCHY, "policy": "reset", "rest": 0},
+    },
+    "odd": {
+        "class": "river.anomaly:HalfSpaceTrees",
+        "parameters": {"n_trees": 2, "height": 3, "window_size": 5, "seed": 1},
+        "drift": {**TWITCHY, "policy": "reset", "on": ["score"], "rest": 3},
     },
     "ahead": {
         "class": "holt-winters",
@@ -100,12 +161,18 @@ MODELS: dict[str, Any] = {
     },
     "stubborn": STUBBORN,
     "murmur": {**STUBBORN, "class": f"{__name__}:Gossip", "per": "key", "max_keys": 2},
+    "places": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"reach": 1.2, "idle": 6}},
+    "places_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key", "max_keys": 2},
+    "rare": {"class": "leaders:Leaders", "task": "anomaly", "drift": {**TWITCHY, "policy": "reset"}},
     "bulk": {**STUBBORN, "class": f"{__name__}:Gossip", "drift": {**TWITCHY, "policy": "reset"}},
+    "lead": {**STUBBORN, "drift": {**TWITCHY, "policy": "challenger"}},
+    "heir": {**LOGISTIC, "drift": {"detector": "hddm-w", "policy": "challenger"}},
 }
 """One model of every task, per lane and per key, with alarms and resets."""
 CONTESTS: dict[str, Any] = {
     "best": {"models": ["bulk", "logistic", "each", "stubborn"], "run_length": 3},
     "rest": {"models": ["again", "murmur"], "run_length": 2, "loss": "brier", "margin": 0.01},
+    "last": {"models": ["lead", "heir"], "run_length": 1_000_000, "loss": "brier"},
 }
 """Contests among them, in which the lead changes after a few labels."""
 

@@ -14,7 +14,7 @@ from driftline.streams.config import ALARM_TOPIC, StreamConfig
 TREE = {"tree": {"class": "hoeffding-adaptive-tree"}}
 STREAMS = {
     "net": StreamConfig(kind="traffic", topic="traffic", partitions=6, models=TREE),
-    "a.b-c": StreamConfig(kind="click", topic="clicks", labels="bought", models=TREE),
+    "a.b-c": StreamConfig(kind="click", topic="clicks", labels="bought", predictions="clicks.found", models=TREE),
 }
 
 
@@ -69,7 +69,7 @@ def test_every_topic_is_a_channel_with_its_partitions(said):
         "traffic.dead": 6,
         "clicks": 2,
         "bought": 2,
-        "clicks.predictions": 2,
+        "clicks.found": 2,
         "clicks.dead": 2,
         ALARM_TOPIC: 1,
     }

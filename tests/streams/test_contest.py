@@ -2,10 +2,11 @@
 
 import msgspec
 import pytest
-from lanes import LOGISTIC, STUBBORN, config, event, label, lane, read
+from lanes import LOGISTIC, STUBBORN, VAULT, config, event, label, lane, read
 from pydantic import ValidationError
 
 from driftline.streams.events import Alarm
+from driftline.streams.lane import Lane
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemoryStore
 from driftline.streams.state import digests, freeze, restore
@@ -215,6 +216,77 @@ def test_another_leader_than_was_published_is_found_out_where_contests_are_the_s
     heir.lane.contests["best"].begin("yes")
     with pytest.raises(Differs):
         heir.offer([event(1)])
+
+
+DRIFT = {"detector": "page-hinkley", "parameters": {"min_instances": 5, "threshold": 2.0}, "policy": "challenger"}
+SLOW = {"best": {"models": ["no", "yes", "maybe"], "run_length": 1e9}}
+"""A contest in which evidence alone promotes late."""
+
+
+def challenged(names=("no",), **policy):
+    """Whoever leads says no, and hands over where its loss drifts; models of these names are watched."""
+    drift = {True: {**DRIFT, **policy}, False: {"detector": "none"}}
+    return lane({name: {**model, "drift": drift[name in names]} for name, model in MODELS.items()}, contests=SLOW)
+
+
+def test_a_drift_of_the_champion_hands_over_to_the_challenger_with_the_most_evidence():
+    desk = challenged()
+    teach(desk, 40, y=False)
+    teach(desk, 9, start=40)
+    drift, promotion = alarms(desk)
+    assert (drift["kind"], drift["model"], drift["signal"], drift["action"]) == ("drift", "no", "loss", "challenger")
+    assert (drift["before"], drift["after"]) == (0.0, 1.0)
+    assert drift["count_before"] == 40
+    assert (promotion["kind"], promotion["model"], promotion["detector"]) == ("promotion", "yes", "best")
+    assert promotion["id"].rsplit("/", 1)[1] == drift["id"].rsplit("/", 1)[1]  # of the same label
+    assert "yes leads best in place of no, whose loss drifted from 0 to 1: mean loss" in promotion["text"]
+    assert "wanted 2e+09" in promotion["text"]
+    for one in (drift, promotion):
+        Alarm.model_validate(one)
+    said = teach(desk, 1, start=49)
+    assert [one["model"] for one in said if one.get("champion_of")] == ["yes"]
+    lead = challenged()
+    restore(lead, *kept(desk))
+    assert (lead.contests["best"].champion, lead.contests["best"].promotions) == ("yes", 1)
+    assert digests(lead) == digests(desk)
+
+
+def test_without_the_policy_the_evidence_alone_decides():
+    desk = challenged(policy="alarm")
+    teach(desk, 40, y=False)
+    teach(desk, 9, start=40)
+    [drift] = alarms(desk)
+    assert drift["action"] == "alarm"
+    assert desk.contests["best"].champion == "no"
+
+
+def test_a_drift_hands_over_to_nobody_where_none_was_better_lately():
+    models = {name: {**fixed(0.0), "drift": DRIFT} for name in ("no", "yes", "maybe")}
+    desk = lane(models, contests=SLOW)
+    teach(desk, 40, y=False)
+    teach(desk, 20, start=40)
+    assert {one["action"] for one in alarms(desk)} == {"alarm"}
+    assert desk.contests["best"].promotions == 0
+
+
+def test_a_loss_that_fell_and_a_drift_of_another_model_cost_nobody_the_lead():
+    desk = challenged(names=("no", "yes"))
+    teach(desk, 40)
+    teach(desk, 9, y=False, start=40)
+    told = {one["model"]: one for one in alarms(desk)}
+    assert told["no"]["before"] == 1.0 > told["no"]["after"]
+    assert told["yes"]["before"] == 0.0 < told["yes"]["after"]
+    assert {one["action"] for one in told.values()} == {"alarm"}
+    assert desk.contests["best"].champion == "no"
+
+
+def test_a_contest_taken_out_for_a_replay_leaves_the_alarm():
+    models = {name: {**model, "drift": DRIFT} for name, model in MODELS.items()}
+    only = config(models, contests=SLOW).only(["no"])
+    desk = Lane("s", 0, only, VAULT)
+    teach(desk, 40, y=False)
+    teach(desk, 9, start=40)
+    assert [one["action"] for one in alarms(desk)] == ["alarm"]
 
 
 def test_contests_of_other_tasks_hear_their_own_labels():

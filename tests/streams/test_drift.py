@@ -5,8 +5,8 @@ import random
 import pytest
 
 from driftline.models.digest import digest
-from driftline.streams.config import Drift
-from driftline.streams.drift import DETECTORS, Watch
+from driftline.streams.detectors import DETECTORS
+from driftline.streams.drift import Watch
 from driftline.streams.vault import Vault
 
 VAULT = Vault(b"0123456789abcdef")
@@ -18,65 +18,77 @@ def losses(turn=1_000, count=2_000, before=0.1, after=0.9, seed=3):
 
 
 def found(watch, stream):
-    return [i for i, loss in enumerate(stream) if watch.update(loss)]
+    return [place for place, _ in watch.update_run(stream)]
 
 
 @pytest.mark.parametrize("detector", sorted(DETECTORS))
 def test_every_detector_finds_a_change_soon_and_says_what_changed(detector):
-    watch = Watch(Drift(detector=detector))
-    first = None
-    for i, loss in enumerate(losses()):
-        if watch.update(loss) and i >= 1_000:
-            first = i
-            break
-    assert first is not None
-    assert first < 1_200
-    before, after = watch.evidence
-    assert before < after
+    changes = Watch(detector, {}).update_run(losses())
+    place, change = next((place, change) for place, change in changes if place >= 1_000)
+    assert place < 1_200
+    assert change.before < 0.2 < 0.7 < change.after
+    assert change.size > 1.5
+    assert change.confidence > 0.99
+    assert change.count_after <= place - 1_000 + 40
 
 
 @pytest.mark.parametrize("detector", ["adwin", "page-hinkley"])
 def test_a_steady_loss_is_no_drift(detector):
-    assert found(Watch(Drift(detector=detector)), losses(after=0.1)) == []
+    assert found(Watch(detector, {}), losses(after=0.1)) == []
 
 
 def test_no_detector_finds_nothing():
-    watch = Watch(Drift(detector="none"))
+    watch = Watch("none", {})
     assert found(watch, losses()) == []
-    assert watch.count == 0
+    assert (watch.seen, watch.twin) == (0, None)
 
 
 def test_evidence_begins_anew_after_each_drift():
-    watch = Watch(Drift())
     stream = [0.0] * 1_000 + [1.0] * 1_000 + [0.0] * 1_000
-    seen = []
-    for i, loss in enumerate(stream):
-        if watch.update(loss):
-            seen.append((i, watch.evidence))
-            assert watch.count == 0
-    up = next(evidence for i, evidence in seen if i >= 1_000)
-    down = next(evidence for i, evidence in seen if i >= 2_000)
-    assert up[0] < 0.1 < up[1]
-    assert down[0] > 0.5
+    changes = Watch("adwin", {}).update_run(stream)
+    up = next(change for place, change in changes if place >= 1_000)
+    down = next(change for place, change in changes if place >= 2_000)
+    assert (up.before, up.after, up.count_before) == (0.0, 1.0, 1_000)
+    assert (down.before, down.after, down.count_before) == (1.0, 0.0, 1_000)
+    assert up.rose
+    assert not down.rose
 
 
 @pytest.mark.parametrize("detector", sorted(DETECTORS))
 def test_a_watch_that_was_stored_goes_on_as_if_nothing_had_been(detector):
-    straight, stream = Watch(Drift(detector=detector)), losses()
-    wanted = found(straight, stream)
-    first = Watch(Drift(detector=detector))
-    begun = found(first, stream[:900])
+    straight, stream = Watch(detector, {}), losses(turn=1_200, count=2_400)
+    wanted = straight.update_run(stream)
+    first = Watch(detector, {})
+    begun = first.update_run(stream[:950])  # in the middle of a block of the twin
     second = VAULT.thaw("here", VAULT.freeze("here", first))
-    assert begun + [900 + i for i in found(second, stream[900:])] == wanted
+    assert begun + [(950 + place, change) for place, change in second.update_run(stream[950:])] == wanted
     assert digest(second) == digest(straight)
+    assert second.twin.tested == 1_000
 
 
-def test_kswin_is_seeded_unless_told_otherwise():
-    one, other = (found(Watch(Drift(detector="kswin")), losses()) for _ in range(2))
-    assert one == other
-    assert Watch(Drift(detector="kswin", parameters={"seed": 3})).detector.seed == 3
+@pytest.mark.parametrize("detector", sorted(DETECTORS))
+def test_values_one_by_one_are_the_same_as_in_a_run(detector):
+    stream = losses(turn=300, count=1_100)
+    one, other = Watch(detector, {}), Watch(detector, {})
+    wanted = one.update_run(stream)
+    assert wanted
+    assert [(i, change) for i, loss in enumerate(stream) if (change := other.update(loss))] == wanted
+    assert digest(other) == digest(one)
+
+
+def test_a_watch_that_restarts_keeps_what_its_twin_has_measured():
+    watch = Watch("kswin", {})
+    watch.update_run(losses(count=1_100))
+    alarms = watch.twin.alarms
+    watch.restart()
+    assert watch.update_run([0.0] * 50) == []
+    assert watch.twin.alarms == alarms
+    change = watch.past.change()
+    assert change.count_before + change.count_after == 50
 
 
 def test_parameters_reach_the_detector():
-    watch = Watch(Drift(detector="page-hinkley", parameters={"threshold": 2.0, "min_instances": 3}))
+    watch = Watch("page-hinkley", {"threshold": 2.0, "min_instances": 3})
     assert found(watch, [0.0] * 50 + [1.0] * 20)
+    with pytest.raises(TypeError):
+        Watch("page-hinkley", {"treshold": 2.0})

@@ -7,7 +7,7 @@ import pytest
 from lanes import LOGISTIC, VAULT, event, lane
 
 from driftline.streams import header
-from driftline.streams.header import Header, changed, read, write
+from driftline.streams.header import Header, changed, check_topics, read, write
 from driftline.streams.state import freeze
 from driftline.streams.vault import SEAL, Foreign, Unsound, Vault
 
@@ -108,3 +108,24 @@ def test_new_models_and_changed_ones_are_told_apart(snapshot):
     assert changed(said, more) == ({"new"}, {"m"})
     other_way = lane({**MODELS, "m": {**LOGISTIC, "per": "key"}})
     assert changed(said, other_way) == (set(), {"m"})
+
+
+@pytest.mark.parametrize(
+    ("outputs", "topics"),
+    [
+        ("", {}),  # before the topic could be named
+        ("s.predictions", {}),
+        ("groups", {"predictions": "groups"}),
+    ],
+)
+def test_a_snapshot_stands_on_the_topics_on_which_it_was_made(snapshot, outputs, topics):
+    head = read(resealed(snapshot, outputs=outputs), "driftline:s:0", VAULT)
+    check_topics(head, lane(MODELS, **topics))
+
+
+@pytest.mark.parametrize(
+    "topics", [{"predictions": "elsewhere"}, {"labels": "elsewhere"}, {"topic": "t", "predictions": "s.predictions"}]
+)
+def test_topics_of_other_names_are_no_place_to_go_on(snapshot, topics):
+    with pytest.raises(Foreign, match=r"stands on the topics s, s\.labels, s\.predictions; configured are "):
+        check_topics(read(snapshot, "driftline:s:0", VAULT), lane(MODELS, **topics))

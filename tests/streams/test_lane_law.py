@@ -7,8 +7,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lanes import CONTESTS, MODELS, START, event, label, lane, outcomes, read
 
+from driftline.streams import drift, masses, past, slots, twin
 from driftline.streams.lane import Message
 from driftline.streams.state import digests, freeze, restore
+
+
+@pytest.fixture(autouse=True)
+def short_steps(monkeypatch):
+    """Steps and blocks that lives of a few dozen messages go through."""
+    monkeypatch.setattr(slots, "STEP", 4)
+    monkeypatch.setattr(masses, "MOST", 3)
+    monkeypatch.setattr(masses, "_SWEEP", 5)
+    monkeypatch.setattr(masses, "FORGOTTEN", 6)
+    for name, value in {"RECENT": 6, "BLOCK": 2, "FULL": 8, "BLOCKS": 3}.items():
+        monkeypatch.setattr(past, name, value)
+    monkeypatch.setattr(twin, "SHUFFLED", 5)
+    monkeypatch.setattr(twin, "CYCLE", 12)
+    for name, value in {"FULL": 8, "SHUFFLED": 5, "CYCLE": 12}.items():
+        monkeypatch.setattr(drift, name, value)
+
 
 TIGHT = {"max_count": 6, "max_age_seconds": 20, "early_max_count": 3, "early_max_age_seconds": 8}
 """Bounds that a few dozen messages run into."""
@@ -128,6 +145,51 @@ def test_all_that_a_lane_sends_can_be_read(messages):
             assert believe.feed(0, offset, out.value).id == out.id
         else:
             assert shapes[out.topic].model_validate_json(out.value).id == out.id
+
+
+def busy():
+    """A life in which every policy acts."""
+    messages = []
+    for i in range(90):
+        messages.append(event(i, key="kl"[i % 2], a=float(i % 2) if i < 40 else 5.4, b=float(i > 40)))
+        messages.append(label(i, f"e{i}", (i % 2 == 0) if i < 60 else i % 5 > 0, key="kl"[i % 2]))
+        if i % 10 == 9:  # runs of ten of each topic
+            messages[-20:] = sorted(messages[-20:], key=lambda message: message.topic)
+    return messages
+
+
+def test_the_law_is_tried_on_lanes_in_which_every_policy_acts():
+    desk, _ = live([busy()])
+    said = [read(out.value) for out in desk.outbox if out.topic == "driftline.alarms"]
+    done = {(one["model"], one.get("signal"), one["action"]) for one in said}
+    assert {
+        ("bulk", "loss", "reset"), ("logistic", "loss", "reset"), ("strange", "loss", "reset"),
+        ("odd", "score", "reset"), ("groups", "mass", "reset"), ("grid", "mass", "recluster"),
+        ("grid", "distance", "recluster"), ("grids", "distance", "recluster"), ("lead", "loss", "challenger"),
+        ("heir", None, "promoted"), ("grid", None, "found"),
+    } - done == set()  # fmt: skip
+    assert desk.slots[list(MODELS).index("grid")].model.found > 1
+    assert desk.slots[list(MODELS).index("grids")].keyed.due > 0
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_what_policies_do_is_the_same_for_every_cut_and_after_every_rest(size):
+    messages = busy()
+    straight, outs = live([messages])
+    desk, found, outbox, keyed = lane(MODELS, waiting=TIGHT, contests=CONTESTS), [], [], {}
+    for batch in cut(messages, range(size, len(messages), size)):
+        found += desk.handle(batch)
+        outbox += desk.outbox
+        desk.outbox = []
+        parts, touched = freeze(desk)
+        for name, keys in touched.items():
+            kept = {**keyed.get(name, {}), **keys}
+            keyed[name] = {key: value for key, value in kept.items() if value is not None}
+        desk = lane(MODELS, waiting=TIGHT, contests=CONTESTS)
+        restore(desk, parts, keyed)
+    assert found == outs
+    assert outbox == straight.outbox
+    assert digests(desk) == digests(straight)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -56,9 +56,35 @@ def test_a_scrape_tells_what_the_lane_has_counted():
     assert scores == {labels["metric"] for labels, _ in seen.samples("driftline_baseline", baseline="majority")}
 
 
+def test_a_clusterer_has_no_scores_but_numbers_of_its_own():
+    seen = scrape_of(runner_with_a_lane())
+    assert seen.total("driftline_model", model="groups", name="clusters") > 0
+    assert seen.total("driftline_model_events_total", model="groups", kind="born") > 0
+    assert seen.total("driftline_predictions_total", model="groups") == 8
+    assert not list(seen.samples("driftline_score", model="groups"))
+
+
 @pytest.mark.parametrize(("troubles", "ready"), [({}, 1), ({"redis": "does not answer"}, 0)])
 def test_what_those_around_the_runner_miss_counts_for_readiness(troubles, ready):
     assert scrape_of(runner_with_a_lane(), lambda: troubles).total("driftline_ready") == ready
+
+
+def test_false_alarms_are_counted_on_shuffled_values_and_shown_beside_their_budget():
+    runner = runner_with_a_lane()
+    seen = scrape_of(runner)
+    budget = {"stream": "s", "partition": "0", "model": "each"}
+    assert list(seen.samples("driftline_drift_false_alarm_rate")) == []
+    assert (budget, 1.0) in list(seen.samples("driftline_drift_false_alarm_budget"))
+    [each] = [slot for slot in runner.holdings["s", 0].tenure.lane.slots if slot.name == "each"]  # it is twitchy
+    each.watch.judged([float(i % 7 == 0) for i in range(1_000)])
+    seen = scrape_of(runner)
+    alarms = seen.total("driftline_drift_false_alarms_total", model="each", signal="loss")
+    assert alarms > 10
+    assert seen.total("driftline_drift_tested_total", model="each", signal="loss") == 1_000
+    assert seen.total("driftline_drift_tested_total", model="whole", signal="loss") == 0
+    [(labels, rate)] = seen.samples("driftline_drift_false_alarm_rate")
+    assert labels == {**budget, "signal": "loss"}
+    assert rate == alarms * 10
 
 
 def test_labels_of_metrics_come_from_closed_sets():

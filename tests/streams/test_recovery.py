@@ -5,26 +5,35 @@ off in turn, to see that these lives can go wrong.
 """
 
 import contextlib
+import json
 import os
 from collections import deque
 
 import pytest
-from world import EVENTS, LABELS, DamagingStore, World, lane
+from world import CONFIG, EVENTS, LABELS, VAULT, DamagingStore, World, lane
 
-from driftline.streams import failpoint
+from driftline.streams import failpoint, slots
 from driftline.streams import tenure as tenures
 from driftline.streams.failpoint import POINTS
 from driftline.streams.fence import FenceFilter
+from driftline.streams.lane import Lane
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemorySession, MemoryStore
 from driftline.streams.store import Broken, Lost
 from driftline.streams.tenure import Differs, Tenure
+from driftline.streams.vault import Foreign
 from driftline.streams.wire import Fence, encode
 
 SEEDS = int(os.environ.get("DRIFTLINE_SEEDS", "100"))
 BLOCK = 25
 """Lives in one test, so that a failure names a few seeds and not thousands."""
 BLOCKS = [range(start, min(start + BLOCK, SEEDS)) for start in range(0, SEEDS, BLOCK)]
+
+
+@pytest.fixture(autouse=True)
+def short_steps(monkeypatch):
+    """Lives of a few events see clusters found anew."""
+    monkeypatch.setattr(slots, "STEP", 4)
 
 
 def verdict(seed, **world):
@@ -41,14 +50,17 @@ def test_no_fault_loses_or_doubles_anything(seeds, damage):
 
 
 def test_these_lives_pass_every_point_and_raise_alarms():
-    passed, alarms = set(), 0
+    passed, alarms, done = set(), 0, set()
     for seed in range(10):
         life = World(seed, damage=0.2)
         life.run()
         passed |= life.passed
-        alarms += len(life.log.topic("driftline.alarms", 0))
+        told = life.log.topic("driftline.alarms", 0)
+        alarms += len(told)
+        done |= {json.loads(value)["action"] for value in told}
     assert passed == set(POINTS)
     assert alarms
+    assert done >= {"alarm", "challenger", "recluster", "found", "promoted"}
 
 
 # -- each rule switched off ------------------------------------------------------------------------------------------
@@ -292,9 +304,22 @@ def heir_of_a_late_zombie(make):
 
 
 def test_an_heir_does_not_believe_what_a_zombie_published_after_the_note():
-    assert heir_of_a_late_zombie(Tenure).believed()[::2] == ["whole/s/0/0", "whole/s/0/1", "whole/s/0/2"]
+    assert heir_of_a_late_zombie(Tenure).believed()[:: len(CONFIG.models)] == [
+        "whole/s/0/0",
+        "whole/s/0/1",
+        "whole/s/0/2",
+    ]
 
 
 def test_with_the_fence_before_the_note_forgotten_it_would_believe_the_zombie():
     with pytest.raises(Differs):
         heir_of_a_late_zombie(FloorForgotten)
+
+
+def test_a_lane_whose_predictions_were_given_another_topic_is_not_taken():
+    stage = Stage()
+    stage.owner().checkpoint()
+    elsewhere = CONFIG.model_copy(update={"predictions": "elsewhere"})
+    heir = Tenure(lambda: Lane("s", 0, elsewhere, VAULT), stage.store, stage.log.producer())
+    with pytest.raises(Foreign, match=r"stands on the topics s, s\.labels, s\.predictions"):
+        heir.take()

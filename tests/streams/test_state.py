@@ -1,7 +1,7 @@
 """A lane's state as sealed parts, and back. (That it goes on bit for bit is a property in `test_lane_law.py`.)"""
 
 import pytest
-from lanes import LOGISTIC, MODELS, STUBBORN, TWITCHY, event, label, lane, outcomes
+from lanes import CONTESTS, LOGISTIC, MODELS, STUBBORN, TWITCHY, event, label, lane, outcomes
 
 from driftline.streams.state import digests, freeze, restore
 from driftline.streams.vault import Unsound, Vault
@@ -80,9 +80,13 @@ def test_a_first_model_of_another_task_can_join_while_events_wait():
 def test_another_drift_detector_begins_anew_and_the_model_goes_on():
     before = lived({"a": {**LOGISTIC, "drift": TWITCHY}})
     same = handed(before, {"a": {**LOGISTIC, "drift": TWITCHY}})
-    assert same.slots[0].watch.count == before.slots[0].watch.count > 0
+    watched = [desk.slots[0].watch.watches["loss"].seen for desk in (same, before)]
+    assert watched[0] == watched[1] > 0
+    more = handed(before, {"a": {**LOGISTIC, "drift": {**TWITCHY, "policy": "reset", "budget": 5.0}}})
+    assert more.slots[0].watch.watches["loss"].seen == watched[0]
+    assert more.slots[0].watch.config.policy == "reset"
     other = handed(before, {"a": {**LOGISTIC, "drift": {"detector": "kswin"}}})
-    assert (other.slots[0].watch.count, other.slots[0].watch.config.detector) == (0, "kswin")
+    assert (other.slots[0].watch.watches["loss"].seen, other.slots[0].watch.config.detector) == (0, "kswin")
     assert digests(other)["model:a"] == digests(before)["model:a"]
 
 
@@ -112,12 +116,12 @@ def test_a_key_that_was_dropped_is_told_as_gone_once():
 
 @pytest.mark.parametrize("name", ["desk", "waiting", "slot:logistic", "watch:logistic"])
 def test_a_damaged_part_is_unsound(name):
-    desk = lane(MODELS)
+    desk = lane(MODELS, contests=CONTESTS)
     desk.handle([event(0, a=1.0, b=1.0)])
     parts, keyed = kept(desk)
     parts[name] = parts[name][:-1] + bytes([parts[name][-1] ^ 1])
     with pytest.raises(Unsound):
-        restore(lane(MODELS), parts, keyed)
+        restore(lane(MODELS, contests=CONTESTS), parts, keyed)
 
 
 def test_a_damaged_key_is_unsound_at_once_though_keys_are_opened_late():

@@ -47,6 +47,8 @@ finite = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers
 seconds = st.one_of(
     st.floats(0, events.MAX_SECONDS, exclude_max=True), st.integers(0, int(events.MAX_SECONDS) - 1), st.just(-0.0)
 )
+share = st.one_of(st.floats(0, 1), st.integers(0, 1), st.just(-0.0))
+distance = st.one_of(st.floats(0, allow_infinity=False), st.integers(0, 2**70))
 count = st.one_of(st.integers(0, 2**63 - 1), st.sampled_from([0, 2**31, 2**53 + 1, 2**63 - 1]))
 label_set = st.dictionaries(name, st.booleans(), max_size=4)
 label = st.one_of(st.booleans(), finite, text, label_set)
@@ -74,18 +76,47 @@ FIELDS = {
         "gen": count,
         "version": name,
         "p": st.one_of(st.none(), finite, st.dictionaries(name, finite, max_size=3)),
+        "confidence": st.one_of(st.none(), share),
+        "distance": st.one_of(st.none(), distance),
+        "novelty": st.one_of(st.none(), share),
     },
     events.Fence: {"fence": count},
+    events.Alarm: {
+        "id": name,
+        "kind": st.sampled_from(["drift", "model", "promotion"]),
+        "stream": name,
+        "partition": count,
+        "model": name,
+        "at": seconds,
+        "detector": name,
+        "before": finite,
+        "after": finite,
+        "count": count,
+        "action": name,
+        "text": text,
+        "who": st.one_of(st.none(), name),
+        "others": st.one_of(st.none(), st.lists(name, max_size=3)),
+        "key": st.one_of(st.none(), name),
+        "signal": st.sampled_from([None, "loss", "score", "distance", "mass"]),
+        "size": st.one_of(st.none(), finite),
+        "confidence": st.one_of(st.none(), st.floats(0.0, 1.0)),
+        "count_before": st.one_of(st.none(), count),
+        "count_after": st.one_of(st.none(), count),
+    },
 }
 """Valid values of the fields of each message."""
-OPTIONAL = {"p"}
+OPTIONAL = {
+    *("p", "confidence", "distance", "novelty"),
+    *("text", "who", "others", "signal", "size", "count_before", "count_after"),
+}
 """Fields that may be left out; a click's `x` as well."""
 
 
 def messages(model: type[events.Message]) -> st.SearchStrategy[dict]:
     """Valid messages of a class."""
     fields = FIELDS[model]
-    optional = {f for f in fields if f in OPTIONAL or (f == "x" and model is events.ClickEvent)}
+    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}}.get(model, set())
+    optional = {f for f in fields if f in OPTIONAL | own}
     return st.fixed_dictionaries(
         {f: s for f, s in fields.items() if f not in optional}, optional={f: fields[f] for f in optional}
     )
@@ -267,6 +298,19 @@ GOOD = {
             "gen": 1,
             "fence": 1,
             "p": 0.5,
+            "confidence": 0.5,
+            "distance": 1.5,
+            "novelty": 0.5,
+            "kind": "drift",
+            "partition": 1,
+            "before": 0.5,
+            "after": 1.5,
+            "count": 1,
+            "others": ["a"],
+            "signal": "mass",
+            "size": 0.5,
+            "count_before": 1,
+            "count_after": 1,
         }.get(field, "a")
         for field in model.model_fields
     }
@@ -276,6 +320,16 @@ GOOD = {
 
 def test_the_good_ones_are_good(model):
     assert agree(model, json.dumps(GOOD[model]).encode())
+
+
+def test_an_alarm_of_before_there_was_more_evidence_is_as_good_as_ever():
+    old = b"""{"id":"drift/tree/s.labels/0/37","kind":"drift","stream":"s","partition":0,"model":"tree","at":1e9,
+        "detector":"adwin","before":0.08,"after":0.41,"count":38,"action":"alarm","text":""}"""
+    assert agree(events.Alarm, old)
+    alarm = by_msgspec(events.Alarm, old)
+    assert (alarm.signal, alarm.size, alarm.confidence, alarm.count_before) == (None, None, None, None)
+    for name in ("signal", "who", "size", "confidence", "count_before", "count_after", "text"):
+        assert name not in json.loads(wire.encode(wire.Alarm(*msgspec.structs.astuple(alarm))))
 
 
 @pytest.mark.parametrize("fence", [2**63, 2**64 - 1, 2**64])
@@ -360,3 +414,12 @@ def test_what_is_decoded_is_frozen(model):
     message = wire.Decoder(model).decode(json.dumps(GOOD[model]).encode())
     with pytest.raises(AttributeError, match="immutable"):
         setattr(message, next(iter(model.model_fields)), "b")
+
+
+@pytest.mark.parametrize("field", ["y", "p", "confidence", "distance", "novelty", "version"])
+def test_predictions_that_say_another_thing_are_not_equal(field):
+    good = {**GOOD[events.Prediction], "gen": 1, "seen": {"t": 1}}
+    other = good | {field: "b" if field == "version" else 0.25}
+    again = good | {"gen": 2}  # whoever made it
+    one, same, another = (wire.answer(wire.Prediction(**said)) for said in (good, again, other))
+    assert one == same != another

@@ -13,6 +13,7 @@ import random
 from collections import defaultdict
 
 import msgspec
+from lanes import GRID
 from predictions import believed
 
 from driftline.streams import failpoint
@@ -25,9 +26,10 @@ from driftline.streams.state import digests, restore
 from driftline.streams.store import Lost, Snapshot
 from driftline.streams.tenure import Recovery, Tenure
 from driftline.streams.vault import Vault
-from driftline.streams.wire import encode
+from driftline.streams.wire import answer, encode
 
 COUNT = 14
+TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}}
 VAULT = Vault(b"0123456789abcdef")
 CONFIG = StreamConfig.model_validate(
     {
@@ -35,12 +37,19 @@ CONFIG = StreamConfig.model_validate(
         "topic": "s",
         "waiting": {"max_count": 6, "early_max_count": 3, "early_max_age_seconds": 1_000},
         "models": {
-            "whole": {"class": "river.linear_model:LogisticRegression", "parameters": {"l2": 0.1}},
+            "whole": {
+                "class": "river.linear_model:LogisticRegression",
+                "parameters": {"l2": 0.1},
+                "drift": {**TWITCHY, "policy": "challenger"},
+            },
             "each": {
                 "class": "river.linear_model:LogisticRegression",
                 "per": "key",
-                "drift": {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.2}},
+                "drift": TWITCHY,
             },
+            "grid": {**GRID, "drift": {**TWITCHY, "policy": "recluster", "rest": 0}},
+            "groups": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"idle": 3}},
+            "groups_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key"},
         },
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
@@ -294,9 +303,7 @@ class World:
                     dead.append(out)
                     continue
                 said, theirs = decode(out.value), found[out.id]
-                if (said.y, said.p, said.seen, said.champion_of) != (
-                    theirs.y, theirs.p, theirs.seen, theirs.champion_of,
-                ):  # fmt: skip
+                if (*answer(said), said.seen, said.champion_of) != (*answer(theirs), theirs.seen, theirs.champion_of):
                     return f"{said.id} is not of the sequential order"
         dead += oracle.handle(LABELS[labels:])
         told = self._told([*dead, *oracle.outbox])
