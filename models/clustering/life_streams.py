@@ -48,9 +48,9 @@ def life_stream(
     """Make Gaussian clusters that stand still, and let one thing happen.
 
     Clusters have standard deviations of 0.8 to 1.2, weights of 1 to 2, and centres at least 12 apart. At half the
-    events label 0 dies or jumps at once to a free place; the last label is born; or the last two begin to part, from one
+    events label 0 dies or jumps at once to a free place; the last label is born; or the last two begin to part from one
     place, or to come together, each moving at `pace` along one direction, until they are 8 apart or in one place. While
-    they are less than 4 standard deviations apart all their events are of the label that goes on.
+    they are less than 4 standard deviations apart, all their events are of the label that goes on.
 
     Parameters
     ----------
