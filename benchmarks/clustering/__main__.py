@@ -1,6 +1,7 @@
 """Measure DriftClusterer beside others and write the page; `make bench-clustering`."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,8 @@ Examples:
 
   python -m benchmarks.clustering --only page
 """
+WIDE = {**os.environ, "COLUMNS": "120"}
+"""Tables of parts are not to be folded."""
 STEPS = ("scores", "speed", "lives", "nab", "parts", "page")
 console = Console()
 app = typer.Typer(add_completion=False)
@@ -50,7 +53,9 @@ def main(
     ] = None,
     stream: Annotated[str, typer.Option(help="Only streams whose name holds this.")] = "",
     limit: Annotated[float, typer.Option(min=0.1, help="CPU seconds of a cell; it then stops, and is marked.")] = 20.0,
-    missing: Annotated[bool, typer.Option("--missing", help="Measure only cells that there are not yet.")] = False,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Measure only cells that lack, or that a lower limit stopped.")
+    ] = False,
     data: Annotated[Path, typer.Option(help="Metrics with labelled windows.", show_default=False)] = nab.DATA,
     out: Annotated[
         Path | None, typer.Option(help="Takes clustering.md, *.csv, *.png; docs if not given.", show_default=False)
@@ -116,7 +121,8 @@ def _scores(
             contestants += [(theirs, rival.name, lambda rival=rival, d=d, k=k: rival.make(d, k, 0)) for rival in RIVALS]
         ours.warm_up(d)
         for results, method, made in contestants:
-            if missing and results.of(name, order, method) is not None:
+            held = results.of(name, order, method)
+            if missing and held is not None and not (held.partial and held.limit < limit):
                 continue
             try:
                 results.add(measure((name, order, method), made, X, labels, changes, limit, raw=results is mine))
@@ -129,7 +135,7 @@ def _parts(out: Path) -> None:
     """Keep what the benchmarks of parts print."""
     for name in _shown(list(page.PARTS), "parts"):
         command = [sys.executable, "-m", f"benchmarks.clustering.{name}"]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        said = subprocess.run(command, capture_output=True, text=True, check=False, env=WIDE)
         if said.returncode:
             console.print(f"{name} ended with {said.returncode}: {said.stderr[-300:]}", soft_wrap=True)
             continue

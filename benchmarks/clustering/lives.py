@@ -90,8 +90,7 @@ def judge(name: str, d: int, seed: int, labels: Array, events: Sequence[LifeEven
         taken = of_right or fits[:1]
         used |= set(taken)
         delay = float(judged[taken[0]].row - event.at) if taken else float("nan")
-        before, after = (_id(labels, story.found, event.who, event.at, later) for later in (False, True))
-        lasting = event.kind in ("born", "died") or (before == after and before >= 0)
+        lasting = event.kind in ("born", "died") or _lasts(event, labels, story.found)
         lives.append(
             Life(name, d, seed, event.kind, event.at, len(taken), delay, bool(of_right), lasting, 0, len(labels))
         )
@@ -99,6 +98,15 @@ def judge(name: str, d: int, seed: int, labels: Array, events: Sequence[LifeEven
     if not lives:
         return [Life(name, d, seed, "", 0, 0, float("nan"), True, True, extra, len(labels))]
     return [replace(lives[0], extra=extra), *lives[1:]]
+
+
+def _lasts(event: LifeEvent, labels: Array, found: Array) -> bool:
+    """Tell whether an id before is one after; of two that part, or are one, either may keep it."""
+    before, after = (
+        {_id(labels, found, label, event.at, later) for label in (event.who, *event.others)} - {-2}
+        for later in (False, True)
+    )
+    return bool(before & after)
 
 
 def _id(labels: Array, found: Array, label: int, at: int, later: bool) -> int:

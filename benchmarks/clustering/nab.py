@@ -7,6 +7,7 @@ where the files' have `__`. Nothing here is set by looking at a series.
 
 import csv
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from benchmarks.clustering import ours
 from benchmarks.multilabel.results import parsed, read, write
 from driftline.models.base import Array
 
-ROOT = Path(__file__).resolve().parents[2]
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "sensors" / "nab"
 LAGS = 8
 """Values before the event's own that it carries."""
@@ -71,7 +72,7 @@ def series(folder: Path) -> Iterator[Series]:
     windows = json.loads((folder / "combined_windows.json").read_text(encoding="utf-8"))
     for path in sorted(folder.glob("*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            rows = [row for row in csv.DictReader(file) if np.isfinite(float(row["value"] or "nan"))]
         at = [datetime.fromisoformat(row["timestamp"]) for row in rows]
         ends = [tuple(map(datetime.fromisoformat, pair)) for pair in windows.get(path.name.replace("__", "/"), [])]
         when = np.array([moment.timestamp() for moment in at])
@@ -81,7 +82,7 @@ def series(folder: Path) -> Iterator[Series]:
         ]
         hours = [moment.hour + moment.minute / 60.0 for moment in at]
         X = features(np.array([float(row["value"]) for row in rows]), np.array(hours))
-        yield Series(path.stem.partition("__")[2], X, [(a, b) for a, b in marked if b >= a])
+        yield Series(path.stem.partition("__")[2] or path.stem, X, [(a, b) for a, b in marked if b >= a])
 
 
 def features(value: Array, hour: Array) -> Array:
@@ -131,7 +132,7 @@ Method = Callable[[Array, int], Array]
 METHODS: dict[str, tuple[Method, tuple[int, ...]]] = {
     "River HalfSpaceTrees": (_trees, SEEDS),
     "River LODA": (_loda, SEEDS),
-    "running |z| of the value": (_z, (0,)),
+    "running z-score of the value": (_z, (0,)),
     "random": (_chance, SEEDS),
 }
 
@@ -217,14 +218,15 @@ def tables(rows: list[Row]) -> str:
 def main(
     only_ours: Annotated[bool, typer.Option("--ours", help="Leave the others' figures as they are.")] = False,
     data: Annotated[Path, typer.Option(help="Where the series are.", show_default=False)] = DATA,
-    out: Annotated[Path, typer.Option(help="Takes the figures.", show_default=False)] = ROOT
-    / "docs"
-    / "clustering-nab.csv",
+    out: Annotated[Path | None, typer.Option(help="Takes the figures; docs, or nothing for other series.")] = None,
 ) -> None:
     """Print the tables."""
     if not (data / "combined_windows.json").exists():
         typer.echo(f"no combined_windows.json in {data}: nothing was measured")
         raise typer.Exit(1)
+    if out is None:
+        folder = DOCS if data == DATA else Path(tempfile.mkdtemp(prefix="nab-"))
+        out = folder / "clustering-nab.csv"
     typer.echo(tables(run(out, data, only_ours)))
 
 

@@ -58,6 +58,8 @@ def scores(results: Results, path: Path) -> None:
 
 
 def _highest(results: Results, names: list[str], kind: str, measure: str) -> float:
-    values = [tables.mean(cells, measure) for name in names if (cells := tables.picked(results, name, kind))]
-    held = [value for value in values if value == value]
-    return max(held) if held else float("nan")
+    """Return the best setting's mean, nan where none got through the stream."""
+    held = [tables.picked(results, name, kind) for name in names]
+    values = [tables.mean(cells, measure) for cells in held if not any(cell.partial for cell in cells)]
+    known = [value for value in values if value == value]
+    return max(known) if known else float("nan")

@@ -218,6 +218,10 @@ def _dbstream(share: float) -> Callable[[int, int, int], OfEvents]:
     return lambda d, k, seed: OfEvents(cluster.DBSTREAM(share * d**0.5))
 
 
+def _dbstream_rarely(share: float) -> Callable[[int, int, int], OfEvents]:
+    return lambda d, k, seed: OfEvents(cluster.DBSTREAM(share * d**0.5, cleanup_interval=10))
+
+
 def _denstream(share: float) -> Callable[[int, int, int], OfEvents]:
     return lambda d, k, seed: OfEvents(cluster.DenStream(epsilon=share * d**0.5))
 
@@ -238,6 +242,9 @@ def _rivals() -> list[Rival]:
         Rival("River STREAMKMeans", "chunk 50, hl .1", TUNED, _chunks(0.1)),
     ]
     made += [Rival("River DBSTREAM", f"{text}√d", TUNED, _dbstream(share)) for text, share in RADII]
+    made += [
+        Rival("River DBSTREAM", f"{text}√d, cleanup 10", TUNED, _dbstream_rarely(share)) for text, share in RADII[1:]
+    ]
     made += [Rival("window HDBSCAN", "≥ 25", TUNED, lambda d, k, seed: WindowHdbscan(25))]
     made += [Rival("River DenStream", f"{text}√d", TUNED, _denstream(share)) for text, share in RADII]
     made += [
