@@ -177,9 +177,10 @@ def _best_threshold(scored: list[Array], all_series: list[Series]) -> float:
 
 def run(path: Path, data: Path = DATA, only_ours: bool = False) -> list[Row]:
     """Measure, keep the rows in a CSV file, and return them all."""
-    kept = {(row.method, row.seed): [] for row in (parsed(Row, row) for row in read(path))}
+    kept: dict[tuple[str, int], list[Row]] = {}
     for row in (parsed(Row, row) for row in read(path)):
-        kept[row.method, row.seed].append(row)
+        if row.method in (ours.NAME, *METHODS):
+            kept.setdefault((row.method, row.seed), []).append(row)
     all_series = list(series(data))
     methods = {ours.NAME: (ours.strangeness, (0,))} | ({} if only_ours and kept else METHODS)
     for name, (method, seeds) in methods.items():
