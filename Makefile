@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel docs clean
+.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clustering docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ bench-memory: $(READY)  ## Memory over 2 million events and 100 thousand keys
 
 bench-multilabel: $(READY)  ## Scores and cost of IHomer beside River, baselines and MLHAT; writes docs/multilabel.md (hours)
 	$(BIN)/python -m benchmarks.multilabel
+
+bench-clustering: $(READY)  ## Agreement and cost of DriftClusterer beside River, scikit-learn and no model; writes docs/clustering.md (an hour)
+	$(BIN)/python -m benchmarks.clustering
 
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals

@@ -6,9 +6,13 @@ import numpy as np
 
 from driftline.models.base import Array
 from driftline.models.clustering import event_streams
+from driftline.models.clustering.event_streams import Change
 
 Stream = tuple[Array, Array]
 """Features (n, d) and groups (n,)."""
+REAL = ("digits", "ImageSegments", "Shuttle", "Phishing", "Bananas")
+SHUFFLES = (0, 1, 2)
+"""Seeds of the orders in which the real sets stand beside their own."""
 
 
 def _river(name: str, most: int | None = None) -> Stream:
@@ -36,3 +40,22 @@ def streams(seeds: tuple[int, ...] = (3, 7, 11)) -> Iterator[tuple[str, Callable
     yield "Shuttle", lambda: _river("Shuttle", 10_000)
     yield "Phishing", lambda: _river("Phishing")
     yield "Bananas", lambda: _river("Bananas")
+
+
+def changes(name: str) -> list[Change]:
+    """Return what happens to the clusters of a made stream."""
+    kind, _, seed = name.partition(" ")
+    return getattr(event_streams, kind)(seed=int(seed)).changes if seed else []
+
+
+def orders(name: str) -> list[str]:
+    """Return the orders in which a stream is given: its own, and seeded shuffles of real sets."""
+    return ["file", *(f"shuffle {seed}" for seed in SHUFFLES)] if name in REAL else ["file"]
+
+
+def ordered(stream: Stream, order: str) -> Stream:
+    """Return a stream in an order."""
+    if order == "file":
+        return stream
+    way = np.random.default_rng(int(order.split()[1])).permutation(len(stream[1]))
+    return stream[0][way], stream[1][way]
