@@ -1,0 +1,295 @@
+"""One event through the event clock: a logistic regression whose weights have a slow and a quick part.
+
+Each token's effect on the log odds is the sum of two Gaussian unknowns. The slow one counts all events alike (up to
+thousands), the quick one the last few: who has begun to like something else moves the quick part at once. Both are
+kept as information (precision `h` and `b`, precision times mean, of the data alone), so that the prior may change at
+any time: mean = b / (1/v + h), variance = 1 / (1/v + h). An event is an extended Kalman update with a diagonal
+covariance: all its tokens share one innovation variance.
+
+The prior variances v are learnt, for each field, each field with the user, with the item, and each part: along the
+gradient of the log-likelihood of each event's prediction, which for log v is g * mean * variance / v. So a field that
+means nothing is shrunk away, and one in which users differ much is believed after a few events.
+
+Everything is arrays, and all loops are compiled.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from driftline.models import held as holding
+from driftline.models.base import Array
+from driftline.models.clicks import number_fields, slot_table, tokens
+from driftline.models.clicks.click_rows import ITEM, USER
+
+WIDTH = 6
+SLOW_B, SLOW_H, QUICK_B, QUICK_H, CLICKS, SHOWN = range(WIDTH)
+"""Columns of a slot's row."""
+MEMORY = (1_000.0, 2.0)
+"""The most information that the slow and the quick part keep; an event brings p (1 - p), 1/4 at most."""
+PRIOR = {
+    tokens.ALONE: 0.1, tokens.WITH_USER: 0.1, tokens.WITH_ITEM: 0.02, tokens.SLOPE: 0.1, tokens.BIAS: 1.0,
+    tokens.PAIR: 0.05,
+}  # fmt: skip
+"""Prior variances of the slow part at first; 0.3 for user and item."""
+ID_PRIOR, QUICK_PRIOR = 0.3, 0.01
+PACE = 0.3
+"""Step of a log variance, to the root of the sum of its squared gradients."""
+LEAST, MOST = math.log(1e-4), math.log(8.0)
+"""Bounds of log variances."""
+LEAST_H = 1e-3
+"""The least information of an event: what is nearly certain may be wrong."""
+RATE_MEMORY, BASE_MEMORY = 1_000.0, 10_000.0
+"""Events that smoothed rates, and the rate of all, remember."""
+PSEUDO = 5.0
+"""Events at the rate of all with which the rate of an id begins."""
+DOORS = 1 << 13
+"""Words of 64 bits that remember which pairs of user and item were seen once: only those seen again get a slot."""
+LEARNT, BASE_CLICKS, BASE_SHOWN, DOORS_SHUT = range(4)
+"""Places in the tally."""
+
+
+class State(NamedTuple):
+    """All that is learnt, but the names of fields."""
+
+    table: slot_table.Table
+    numbers: number_fields.Moments
+    spread: Array
+    """(G, 2): log prior variance of each group, slow and quick."""
+    precision: Array
+    """(G, 2): the inverse of that variance."""
+    pull: Array
+    """(G, 2): sum of squared gradients."""
+    doors: Array
+    """(DOORS,) uint64: a bit for each pair of user and item, by its hash."""
+    tally: Array
+    """(4,): events learnt; fading clicks and events of all; bits set in `doors`."""
+
+
+class Scratch(NamedTuple):
+    """Room for one event."""
+
+    tokens: tokens.Tokens
+    mean: Array
+    """(T, 2)."""
+    variance: Array
+    """(T, 2)."""
+    gradient: Array
+    """(G, 2); zeros between events."""
+
+
+def make(slots: int, fields: int) -> State:
+    """Return a state that has learnt nothing."""
+    spread = np.zeros((tokens.groups(fields), 2))
+    for kind in (tokens.ALONE, tokens.WITH_USER, tokens.WITH_ITEM, tokens.SLOPE):
+        spread[kind * fields : (kind + 1) * fields, 0] = math.log(PRIOR[kind])
+    spread[[USER, ITEM], 0] = math.log(ID_PRIOR)
+    spread[-2:, 0] = math.log(PRIOR[tokens.BIAS]), math.log(PRIOR[tokens.PAIR])
+    spread[:, 1] = math.log(QUICK_PRIOR)
+    return State(
+        slot_table.make(slots, WIDTH),
+        number_fields.make(fields),
+        spread,
+        np.exp(-spread),
+        np.ones_like(spread),
+        np.zeros(DOORS, dtype=np.uint64),
+        np.array([0.0, 0.5, 1.0, 0.0]),
+    )
+
+
+def scratch(features: int, fields: int) -> Scratch:
+    """Return room for events of so many features."""
+    room = tokens.make(features)
+    each = (len(room.key) + 1, 2)
+    return Scratch(room, np.zeros(each), np.zeros(each), np.zeros((tokens.groups(fields), 2)))
+
+
+@njit(cache=True)
+def hold(state, scratch):  # type: ignore[no-untyped-def]
+    """Hold all arrays for `run` and `predict`."""
+    return holding.hold((state, scratch))
+
+
+@njit(cache=True)
+def _squash(a):  # type: ignore[no-untyped-def]
+    return 1.0 / (1.0 + math.exp(-min(max(a, -30.0), 30.0)))
+
+
+@njit(cache=True)
+def _base(s):  # type: ignore[no-untyped-def]
+    """Log odds of a click, whatever the event."""
+    return math.log(s.tally[BASE_CLICKS] / (s.tally[BASE_SHOWN] - s.tally[BASE_CLICKS]))
+
+
+@njit(cache=True)
+def _weigh(s, w, n):  # type: ignore[no-untyped-def]
+    """Return the log odds of the event whose tokens have their slots, and their variance; keep each token's part."""
+    logit, total = _base(s), 0.0
+    for j in range(n + 1):
+        slot = w.tokens.slot[j] if j < n else len(s.table.key)  # the last: what all events share
+        if slot < 0:
+            continue
+        group = w.tokens.group[j] if j < n else len(s.spread) - 2
+        z = w.tokens.size[j] if j < n else 1.0
+        for part in range(2):
+            variance = 1.0 / (s.precision[group, part] + s.table.row[slot, 2 * part + 1])
+            mean = s.table.row[slot, 2 * part] * variance
+            w.mean[j, part], w.variance[j, part] = mean, variance
+            logit += mean * z
+            total += variance * z * z
+    return logit, total
+
+
+@njit(cache=True)
+def _look_up(s, w, field, key, number):  # type: ignore[no-untyped-def]
+    """Find the tokens of an event, where they are known; return how many there are."""
+    tokens.write(w.tokens, s.numbers, field, key, number)
+    both = tokens.pair(w.tokens)
+    if both != 0:
+        tokens.add_pair(w.tokens, len(s.numbers.count), both)
+    n = w.tokens.at[0]
+    for j in range(n):
+        w.tokens.slot[j] = slot_table.find(s.table, w.tokens.key[j])
+    return n
+
+
+@njit(cache=True)
+def _claim(s, w, field, key, number, most):  # type: ignore[no-untyped-def]
+    """Find the tokens of an event, and places for new ones; return how many there are, `FULL` for a larger table."""
+    tokens.write(w.tokens, s.numbers, field, key, number)
+    now = np.int64(s.tally[LEARNT]) + 1
+    n = w.tokens.at[0]
+    for j in range(n):
+        slot = slot_table.claim(s.table, w.tokens.key[j], now, most)
+        if slot == slot_table.FULL:
+            return slot
+        w.tokens.slot[j] = slot
+    both = tokens.pair(w.tokens)
+    if both != 0:
+        place, bit = np.int64(both >> np.uint64(6)) % DOORS, np.uint64(1) << (both & np.uint64(63))
+        if s.doors[place] & bit or slot_table.find(s.table, both) >= 0:
+            slot = slot_table.claim(s.table, both, now, most)
+            if slot == slot_table.FULL:
+                return slot
+            tokens.add_pair(w.tokens, len(s.numbers.count), both)
+            w.tokens.slot[n] = slot
+            n += 1
+        else:
+            if s.tally[DOORS_SHUT] >= 32 * DOORS:  # half of the bits: begin anew
+                s.doors[:] = 0
+                s.tally[DOORS_SHUT] = 0.0
+            s.doors[place] |= bit
+            s.tally[DOORS_SHUT] += 1.0
+    return n
+
+
+@njit(cache=True)
+def _teach(s, w, n, y, logit, total):  # type: ignore[no-untyped-def]
+    """Learn the answer of the event just weighed."""
+    p = _squash(logit)
+    g, h = y - p, max(p * (1.0 - p), LEAST_H)
+    gain = g / (1.0 + total * h)
+    for j in range(n + 1):
+        slot = w.tokens.slot[j] if j < n else len(s.table.key)
+        if slot < 0:
+            continue
+        group = w.tokens.group[j] if j < n else len(s.spread) - 2
+        z = w.tokens.size[j] if j < n else 1.0
+        row = s.table.row[slot]
+        brought = h * z * z
+        for part in range(2):
+            mean, variance = w.mean[j, part], w.variance[j, part]
+            w.gradient[group, part] += g * z * mean * variance * s.precision[group, part]
+            b = row[2 * part] + brought * mean + z * gain * (1.0 + variance * brought)
+            known = row[2 * part + 1] + brought
+            if known > MEMORY[part]:
+                b *= MEMORY[part] / known
+                known = MEMORY[part]
+            row[2 * part], row[2 * part + 1] = b, known
+        row[CLICKS] += y
+        row[SHOWN] += 1.0
+        if row[SHOWN] > RATE_MEMORY:
+            row[CLICKS] *= RATE_MEMORY / row[SHOWN]
+            row[SHOWN] = RATE_MEMORY
+    for j in range(n + 1):
+        group = w.tokens.group[j] if j < n else len(s.spread) - 2
+        for part in range(2):
+            gradient = w.gradient[group, part]
+            if gradient != 0.0:
+                w.gradient[group, part] = 0.0
+                s.pull[group, part] += gradient * gradient
+                moved = s.spread[group, part] + PACE * gradient / math.sqrt(s.pull[group, part])
+                s.spread[group, part] = min(max(moved, LEAST), MOST)
+                s.precision[group, part] = math.exp(-s.spread[group, part])
+    s.tally[BASE_CLICKS] += y
+    s.tally[BASE_SHOWN] += 1.0
+    if s.tally[BASE_SHOWN] > BASE_MEMORY:
+        s.tally[BASE_CLICKS] *= BASE_MEMORY / s.tally[BASE_SHOWN]
+        s.tally[BASE_SHOWN] = BASE_MEMORY
+    s.tally[LEARNT] += 1.0
+
+
+@njit(cache=True)
+def predict(held, start, field, key, number, out):  # type: ignore[no-untyped-def]
+    """Write each event's log odds of a click to `out` (n,)."""
+    s, w = held.value
+    for i in range(len(start) - 1):
+        a, b = start[i], start[i + 1]
+        n = _look_up(s, w, field[a:b], key[a:b], number[a:b])
+        out[i] = _weigh(s, w, n)[0]
+
+
+@njit(cache=True)
+def rates(held, start, field, key, number, out):  # type: ignore[no-untyped-def]
+    """Write to `out` (n, 5): log odds of the smoothed rates of user, item and all, log(1 + events) of user and item."""
+    s, w = held.value
+    base = s.tally[BASE_CLICKS] / s.tally[BASE_SHOWN]
+    for i in range(len(start) - 1):
+        a, b = start[i], start[i + 1]
+        _look_up(s, w, field[a:b], key[a:b], number[a:b])
+        out[i, 2] = _base(s)
+        for who in range(2):
+            clicks, shown = 0.0, 0.0
+            at = w.tokens.at[who + 1]
+            if at >= 0 and w.tokens.slot[at] >= 0:
+                row = s.table.row[w.tokens.slot[at]]
+                clicks, shown = np.float64(row[CLICKS]), np.float64(row[SHOWN])
+            out[i, who] = math.log((clicks + PSEUDO * base) / (shown - clicks + PSEUDO * (1.0 - base)))
+            out[i, 3 + who] = math.log1p(shown)
+
+
+@njit(cache=True)
+def run(held, start, field, key, number, y, first, most, out):  # type: ignore[no-untyped-def]
+    """Answer and learn events from `first` on, until all are done or the table has to be made larger.
+
+    Parameters
+    ----------
+    held
+        State and scratch.
+    start, field, key, number, y
+        Events as rows, and whether each was clicked, (n,) of 0 and 1.
+    first, most
+        The event to begin with; the most slots of the table.
+    out
+        (n,) takes the log odds as they stood before each event was learnt.
+
+    Returns
+    -------
+    The next event; all are done if there is none.
+
+    """
+    s, w = held.value
+    for i in range(first, len(start) - 1):
+        a, b = start[i], start[i + 1]
+        n = _claim(s, w, field[a:b], key[a:b], number[a:b], most)
+        if n == slot_table.FULL:
+            return i
+        logit, total = _weigh(s, w, n)
+        out[i] = logit
+        _teach(s, w, n, np.float64(y[i]), logit, total)
+        for e in range(a, b):
+            if not np.isnan(number[e]):
+                number_fields.learn(s.numbers, field[e], number[e])
+    return len(start) - 1
