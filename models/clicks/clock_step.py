@@ -148,7 +148,7 @@ def _look_up(s, w, field, key, number):  # type: ignore[no-untyped-def]
     tokens.write(w.tokens, s.numbers, field, key, number)
     both = tokens.pair(w.tokens)
     if both != 0:
-        tokens.add_pair(w.tokens, len(s.numbers.count), both)
+        tokens.add_pair(w.tokens, len(s.numbers.events), both)
     n = w.tokens.at[0]
     for j in range(n):
         w.tokens.slot[j] = slot_table.find(s.table, w.tokens.key[j])
@@ -173,7 +173,7 @@ def _claim(s, w, field, key, number, most):  # type: ignore[no-untyped-def]
             slot = slot_table.claim(s.table, both, now, most)
             if slot == slot_table.FULL:
                 return slot
-            tokens.add_pair(w.tokens, len(s.numbers.count), both)
+            tokens.add_pair(w.tokens, len(s.numbers.events), both)
             w.tokens.slot[n] = slot
             n += 1
         else:

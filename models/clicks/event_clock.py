@@ -1,6 +1,7 @@
 """The event clock: the probability of a click, learnt anew from each label."""
 
 from collections.abc import Iterator, Sequence
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,8 @@ class EventClock(base.Classifier):  # type: ignore[misc]
 
     def predict_proba_rows(self, xs: Sequence[Features]) -> list[dict[bool, float]]:
         """Return for each event what `predict_proba_one` gives."""
-        return [{False: 1.0 - p, True: p} for p in _probability(self.logit_rows(xs)).tolist()]
+        found = [1.0 / (1.0 + exp(-min(max(a, -30.0), 30.0))) for a in self.logit_rows(xs).tolist()]
+        return [{False: 1.0 - p, True: p} for p in found]
 
     def learn_rows(self, xs: Sequence[Features], ys: Sequence[bool]) -> None:
         """Learn events in order, with exactly the results of one by one. Raises `ValueError` for unequal lengths."""

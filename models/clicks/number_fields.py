@@ -20,7 +20,7 @@ SAME = 1e-9
 class Moments(NamedTuple):
     """What is known of the numbers of each field; `F` fields."""
 
-    count: Array
+    events: Array
     """(F,): values."""
     mean: Array
     """(F,): fading mean of `squeezed` values."""
@@ -30,8 +30,8 @@ class Moments(NamedTuple):
 
 def make(fields: int) -> Moments:
     """Return moments of fields that were never seen."""
-    count, mean, variance = np.zeros((3, fields))
-    return Moments(count, mean, variance)
+    events, mean, variance = np.zeros((3, fields))
+    return Moments(events, mean, variance)
 
 
 @njit(cache=True)
@@ -60,10 +60,10 @@ def learn(m, f, x):  # type: ignore[no-untyped-def]
     """Take a value into the moments of its field."""
     u = squeezed(x)
     deviation = np.sqrt(m.variance[f])
-    if m.count[f] >= SETTLED and deviation > 0.0:
+    if m.events[f] >= SETTLED and deviation > 0.0:
         u = min(max(u, m.mean[f] - WILD * deviation), m.mean[f] + WILD * deviation)
-    m.count[f] += 1.0
-    pace = max(1.0 / m.count[f], PACE)
+    m.events[f] += 1.0
+    pace = max(1.0 / m.events[f], PACE)
     apart = u - m.mean[f]
     m.mean[f] += pace * apart
     m.variance[f] = (1.0 - pace) * (m.variance[f] + pace * apart * apart)

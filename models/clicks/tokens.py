@@ -67,7 +67,7 @@ def write(w, moments, field, key, number):  # type: ignore[no-untyped-def]
 
     `field`, `key`, `number` are its entries as in `click_rows.Rows`; `moments` are those of its numbers.
     """
-    fields = len(moments.count)
+    fields = len(moments.events)
     n = len(field)
     for i in range(n):
         j = i
@@ -92,7 +92,7 @@ def write(w, moments, field, key, number):  # type: ignore[no-untyped-def]
             if z != 0.0:
                 _add(w, slot_table.joined(key[o], _SLOPE_KEY), SLOPE * fields + f, z)
         w.token[i] = token
-        if (f == USER or f == ITEM) and w.at[f + 1] < 0:
+        if f <= ITEM and w.at[f + 1] < 0:
             w.at[f + 1] = w.at[0]
         _add(w, token, f, 1.0)
     for who in range(2):
