@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel docs clean
+.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clicks docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ bench-memory: $(READY)  ## Memory over 2 million events and 100 thousand keys
 
 bench-multilabel: $(READY)  ## Scores and cost of IHomer beside River, baselines and MLHAT; writes docs/multilabel.md (hours)
 	$(BIN)/python -m benchmarks.multilabel
+
+bench-clicks: $(READY) .venv-rivals/.ready  ## Click models beside River and Vowpal Wabbit; writes docs/clicks.md (minutes)
+	$(BIN)/python -m benchmarks.clicks
 
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals
