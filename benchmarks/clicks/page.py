@@ -22,8 +22,8 @@ average, all drawn anew at event {SHIFT:,}); three seeds, each another world. Bo
 made, so they are no proof for others.
 
 *AUC*, *logloss* (nats). *ECE*: mean distance of probability and share of clicks in 20 bins of equally many events.
-*Slope*: of a logistic regression of the labels on the log odds; below 1, answers are too sure of themselves. *Events/s*:
-answered and learnt in a second of CPU, one thread, from the dictionary; `EventClock` gets 250 at a time, and gives
+*Slope*: of a logistic regression of the labels on the log odds; below 1, answers are too sure. *Events/s*: answered and
+learnt in a second of CPU, one thread, from the dictionary; `EventClock` gets 250 at a time, and gives
 exactly the answers of one at a time. Vowpal Wabbit reads text: in brackets, without the time in which Python makes
 that text. *MB*: the highest growth of anonymous resident memory. ± is the standard deviation over seeds.
 

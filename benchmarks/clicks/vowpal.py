@@ -7,6 +7,7 @@ import importlib.metadata
 import pickle
 import sys
 import time
+from pathlib import Path
 
 ARGUMENTS = "--loss_function logistic --link logistic --quiet"
 
@@ -28,8 +29,8 @@ def line(x, y=None):
 
 def anonymous():
     """Return this process's anonymous resident bytes."""
-    with open("/proc/self/status", encoding="ascii") as file:
-        return next(1024 * int(row.split()[1]) for row in file if row.startswith("RssAnon:"))
+    rows = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(1024 * int(row.split()[1]) for row in rows if row.startswith("RssAnon:"))
 
 
 def main():
@@ -55,7 +56,7 @@ def main():
         for start in range(0, len(xs), chunk):
             here = slice(start, start + chunk)
             formed = time.process_time()
-            lines = [line(x, y) for x, y in zip(xs[here], ys[here])]
+            lines = [line(x, y) for x, y in zip(xs[here], ys[here], strict=True)]
             texts += time.process_time() - formed
             for i, text in enumerate(lines, start):
                 example = model.parse(text)

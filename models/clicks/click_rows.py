@@ -1,8 +1,8 @@
-"""Events as arrays: each feature becomes its field, a 64-bit key, and a number where it is one."""
+"""Events as arrays: each feature becomes an entry of a vocabulary, which tells its field and its 64-bit key."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from math import inf, nan
+from math import inf
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -14,7 +14,7 @@ USER, ITEM = 0, 1
 """The fields of the ids; whatever their values are, they name somebody or something."""
 NAMED = ("user", "item")
 MEMORISED = 1 << 16
-"""Hashes that are kept; all are forgotten when there are more, which changes nothing but the time."""
+"""Entries that are kept; all are forgotten when there are more, which changes nothing but the time."""
 
 
 class Rows(NamedTuple):
@@ -22,17 +22,21 @@ class Rows(NamedTuple):
 
     start: Array
     """(n + 1,) int64."""
-    field: Array
-    """(m,) int32."""
-    key: Array
-    """(m,) uint64: of the field and the text, or of the field where it is a number."""
+    entry: Array
+    """(m,) int64: places in the vocabulary."""
+    first: Array
+    """(n + 1,) int64: where the numbers of each event begin."""
     number: Array
-    """(m,) float64, finite and not 0; NaN for text."""
+    """(q,) float64, finite and not 0: in the order of the entries that are numbers."""
+    field: Array
+    """(V,) int32, of the vocabulary: the field; its complement (-1 - f) where the entry is a number."""
+    key: Array
+    """(V,) uint64: the key of field and text, or of the field where it is a number."""
 
     @property
     def widest(self) -> int:
         """The most features of one event."""
-        return len(self.key) if len(self.start) == 2 else int(np.diff(self.start).max(initial=0))
+        return len(self.entry) if len(self.start) == 2 else int(np.diff(self.start).max(initial=0))
 
 
 class Fields:
@@ -49,9 +53,6 @@ class Fields:
         self.names: list[Any] = []
         self.of: dict[Any, int] = {}
         """The numbers of those that have one of their own."""
-        self._texts: list[dict[str, int]] = []
-        self._numbers: list[int] = []
-        self._memorised = 0
         self.restore(NAMED)
 
     def __len__(self) -> int:
@@ -68,7 +69,6 @@ class Fields:
         """Take these names, in order."""
         self.names = list(names)
         self.of = {name: f for f, name in enumerate(self.names)}
-        self._numbers = [hashed(name) for name in self.names]
         self._forget()
 
     def meet(self, names: Iterable[Any]) -> None:
@@ -78,8 +78,6 @@ class Fields:
                 return
             self.of[name] = len(self.names)
             self.names.append(name)
-            self._texts.append({})
-            self._numbers.append(hashed(name))
 
     def find(self, name: Any) -> int:
         """Return the number of a name, -1 where it has none."""
@@ -95,69 +93,87 @@ class Fields:
         Zero, False, None, NaN and infinity stand for nothing at all.
 
         >>> rows = Fields(8).rows([{"user": 7, "page": "home", "tags": ["a", "b"], "price": 2.5, "old": 0}], add=True)
-        >>> rows.field.tolist(), rows.number.tolist()
-        ([0, 3, 5, 5, 4], [nan, nan, nan, nan, 2.5])
+        >>> rows.field[rows.entry].tolist(), rows.number.tolist()
+        ([0, 3, 5, 5, -5], [2.5])
         """
-        start, field, key, number = [0], [], [], []
-        of, least, most = self.of, -inf, inf
+        if self._size > MEMORISED:
+            self._forget()
+        start, entry, first, number = [0], [], [0], []
+        texts, numbers, least, most = self._texts, self._numbers, -inf, inf
         for x in xs:
-            if add and not x.keys() <= of.keys():
-                self.meet(x)
-            texts, numbers = self._texts, self._numbers
             for name, value in x.items():
-                f = of.get(name)
-                if f is not None:
-                    if value.__class__ is str:
-                        known = texts[f].get(value)
-                        field.append(f)
-                        key.append(self._hash(f, name, value) if known is None else known)
-                        number.append(nan)
+                if value.__class__ is str:
+                    known = texts.get(name)
+                    found = None if known is None else known.get(value)
+                    if found is not None:
+                        entry.append(found)
                         continue
-                    if value.__class__ is float and f > ITEM:
+                elif value.__class__ is float:
+                    found = numbers.get(name)
+                    if found is not None:
                         if value != 0.0 and least < value < most:
-                            field.append(f)
-                            key.append(numbers[f])
+                            entry.append(found)
                             number.append(value)
                         continue
-                for found in self._others(name, value):
-                    field.append(found[0])
-                    key.append(found[1])
-                    number.append(found[2])
-            start.append(len(key))
-        keys = np.array(key, np.int64).view(np.uint64)
-        return Rows(np.array(start, np.int64), np.array(field, np.int32), keys, np.array(number, np.float64))
+                if add and name not in self.of:
+                    self.meet(x)
+                f = self.find(name)
+                if f >= 0:
+                    entry += self._entries(f, name, value, number)
+            start.append(len(entry))
+            first.append(len(number))
+        return Rows(
+            np.array(start, np.int64),
+            np.array(entry, np.int64),
+            np.array(first, np.int64),
+            np.array(number, np.float64),
+            self._field,
+            self._key,
+        )
 
-    def _hash(self, f: int, name: Any, text: str) -> int:
-        """Hash a text of a field with a number of its own, and keep the hash."""
-        if self._memorised >= MEMORISED:
-            self._forget()
-        key = hashed(name, text)
-        self._texts[f][text] = key
-        self._memorised += 1
-        return key
-
-    def _forget(self) -> None:
-        self._texts = [{} for _ in self.names]
-        self._memorised = 0
-
-    def _others(self, name: Any, value: Any) -> list[tuple[int, int, float]]:
-        """Return the entries of a value that is not of the usual kind."""
-        f = self.find(name)
-        if f < 0 or value is None:
+    def _entries(self, f: int, name: Any, value: Any, number: list[float]) -> list[int]:
+        """Return the entries of a value, whatever it is; where it is a number, add that to `number`."""
+        if value is None:
             return []
+        if isinstance(value, str) or (f <= ITEM and name in NAMED and not isinstance(value, list | tuple | set)):
+            return [self._text(f, name, str(value))]
         if isinstance(value, list | tuple | set | frozenset):
-            return [(f, hashed(name, text), nan) for text in sorted({one for one in value if isinstance(one, str)})]
-        if isinstance(value, str):
-            return [(f, hashed(name, str(value)), nan)]
-        if name in NAMED:
-            return [(f, hashed(name, str(value)), nan)]
+            return [self._text(f, name, text) for text in sorted({str(one) for one in value if isinstance(one, str)})]
         if not isinstance(value, int | float | np.number | np.bool_):
             return []
         try:
             real = float(value)
         except (OverflowError, TypeError):
             return []
-        return [(f, hashed(name), real)] if real != 0.0 and -inf < real < inf else []
+        if real == 0.0 or not -inf < real < inf:
+            return []
+        if name not in self._numbers:
+            self._numbers[name] = self._new(-1 - f, hashed(name))
+        number.append(real)
+        return [self._numbers[name]]
+
+    def _text(self, f: int, name: Any, text: str) -> int:
+        """Return the entry of a text, made now if it is new."""
+        known = self._texts.setdefault(name, {})
+        if text not in known:
+            known[text] = self._new(f, hashed(name, text))
+        return known[text]
+
+    def _new(self, field: int, key: int) -> int:
+        """Return a new entry of the vocabulary."""
+        if self._size == len(self._field):
+            self._field = np.concatenate([self._field, np.zeros_like(self._field)])
+            self._key = np.concatenate([self._key, np.zeros_like(self._key)])
+        self._field[self._size], self._key[self._size] = field, key
+        self._size += 1
+        return self._size - 1
+
+    def _forget(self) -> None:
+        self._texts: dict[Any, dict[str, int]] = {}
+        self._numbers: dict[Any, int] = {}
+        self._field: Array = np.zeros(256, dtype=np.int32)
+        self._key: Array = np.zeros(256, dtype=np.uint64)
+        self._size = 0
 
 
 def hashed(name: Any, text: str | None = None) -> int:
@@ -167,8 +183,7 @@ def hashed(name: Any, text: str | None = None) -> int:
     1141919450800387928
     """
     said = repr(name) if text is None else f"{name!r}={text}"
-    found = blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(found, "little", signed=True) or 1
+    return int.from_bytes(blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") or 1
 
 
 def _sorted_by(name: Any) -> tuple[str, Any]:

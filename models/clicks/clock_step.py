@@ -37,8 +37,8 @@ PRIOR = {
 ID_PRIOR, QUICK_PRIOR = 0.3, 0.01
 PACE = 0.3
 """Step of a log variance, to the root of the sum of its squared gradients."""
-LEAST, MOST = math.log(1e-4), math.log(8.0)
-"""Bounds of log variances."""
+LEAST, MOST = 1.0 / 8.0, 1e4
+"""Bounds of precisions."""
 LEAST_H = 1e-3
 """The least information of an event: what is nearly certain may be wrong."""
 RATE_MEMORY, BASE_MEMORY = 1_000.0, 10_000.0
@@ -56,10 +56,8 @@ class State(NamedTuple):
 
     table: slot_table.Table
     numbers: number_fields.Moments
-    spread: Array
-    """(G, 2): log prior variance of each group, slow and quick."""
     precision: Array
-    """(G, 2): the inverse of that variance."""
+    """(G, 2): the inverse of the prior variance of each group, slow and quick."""
     pull: Array
     """(G, 2): sum of squared gradients."""
     doors: Array
@@ -82,18 +80,16 @@ class Scratch(NamedTuple):
 
 def make(slots: int, fields: int) -> State:
     """Return a state that has learnt nothing."""
-    spread = np.zeros((tokens.groups(fields), 2))
+    prior = np.full((tokens.groups(fields), 2), QUICK_PRIOR)
     for kind in (tokens.ALONE, tokens.WITH_USER, tokens.WITH_ITEM, tokens.SLOPE):
-        spread[kind * fields : (kind + 1) * fields, 0] = math.log(PRIOR[kind])
-    spread[[USER, ITEM], 0] = math.log(ID_PRIOR)
-    spread[-2:, 0] = math.log(PRIOR[tokens.BIAS]), math.log(PRIOR[tokens.PAIR])
-    spread[:, 1] = math.log(QUICK_PRIOR)
+        prior[kind * fields : (kind + 1) * fields, 0] = PRIOR[kind]
+    prior[[USER, ITEM], 0] = ID_PRIOR
+    prior[-2:, 0] = PRIOR[tokens.BIAS], PRIOR[tokens.PAIR]
     return State(
         slot_table.make(slots, WIDTH),
         number_fields.make(fields),
-        spread,
-        np.exp(-spread),
-        np.ones_like(spread),
+        1.0 / prior,
+        np.ones_like(prior),
         np.zeros(DOORS, dtype=np.uint64),
         np.array([0.0, 0.5, 1.0, 0.0]),
     )
@@ -131,7 +127,7 @@ def _weigh(s, w, n):  # type: ignore[no-untyped-def]
         slot = w.tokens.slot[j] if j < n else len(s.table.key)  # the last: what all events share
         if slot < 0:
             continue
-        group = w.tokens.group[j] if j < n else len(s.spread) - 2
+        group = w.tokens.group[j] if j < n else len(s.precision) - 2
         z = w.tokens.size[j] if j < n else 1.0
         for part in range(2):
             variance = 1.0 / (s.precision[group, part] + s.table.row[slot, 2 * part + 1])
@@ -143,9 +139,9 @@ def _weigh(s, w, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _look_up(s, w, field, key, number):  # type: ignore[no-untyped-def]
+def _look_up(s, w, rows, event):  # type: ignore[no-untyped-def]
     """Find the tokens of an event, where they are known; return how many there are."""
-    tokens.write(w.tokens, s.numbers, field, key, number)
+    tokens.write(w.tokens, s.numbers, rows, event)
     both = tokens.pair(w.tokens)
     if both != 0:
         tokens.add_pair(w.tokens, len(s.numbers.events), both)
@@ -156,9 +152,9 @@ def _look_up(s, w, field, key, number):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _claim(s, w, field, key, number, most):  # type: ignore[no-untyped-def]
+def _claim(s, w, rows, event, most):  # type: ignore[no-untyped-def]
     """Find the tokens of an event, and places for new ones; return how many there are, `FULL` for a larger table."""
-    tokens.write(w.tokens, s.numbers, field, key, number)
+    tokens.write(w.tokens, s.numbers, rows, event)
     now = np.int64(s.tally[LEARNT]) + 1
     n = w.tokens.at[0]
     for j in range(n):
@@ -195,7 +191,7 @@ def _teach(s, w, n, y, logit, total):  # type: ignore[no-untyped-def]
         slot = w.tokens.slot[j] if j < n else len(s.table.key)
         if slot < 0:
             continue
-        group = w.tokens.group[j] if j < n else len(s.spread) - 2
+        group = w.tokens.group[j] if j < n else len(s.precision) - 2
         z = w.tokens.size[j] if j < n else 1.0
         row = s.table.row[slot]
         brought = h * z * z
@@ -214,15 +210,15 @@ def _teach(s, w, n, y, logit, total):  # type: ignore[no-untyped-def]
             row[CLICKS] *= RATE_MEMORY / row[SHOWN]
             row[SHOWN] = RATE_MEMORY
     for j in range(n + 1):
-        group = w.tokens.group[j] if j < n else len(s.spread) - 2
+        group = w.tokens.group[j] if j < n else len(s.precision) - 2
         for part in range(2):
             gradient = w.gradient[group, part]
             if gradient != 0.0:
                 w.gradient[group, part] = 0.0
                 s.pull[group, part] += gradient * gradient
-                moved = s.spread[group, part] + PACE * gradient / math.sqrt(s.pull[group, part])
-                s.spread[group, part] = min(max(moved, LEAST), MOST)
-                s.precision[group, part] = math.exp(-s.spread[group, part])
+                half = 0.5 * PACE * gradient / math.sqrt(s.pull[group, part])
+                moved = s.precision[group, part] * (1.0 - half) / (1.0 + half)  # nearly exp(-2 half)
+                s.precision[group, part] = min(max(moved, LEAST), MOST)
     s.tally[BASE_CLICKS] += y
     s.tally[BASE_SHOWN] += 1.0
     if s.tally[BASE_SHOWN] > BASE_MEMORY:
@@ -232,23 +228,21 @@ def _teach(s, w, n, y, logit, total):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def predict(held, start, field, key, number, out):  # type: ignore[no-untyped-def]
+def predict(held, start, entry, first, number, field, key, out):  # type: ignore[no-untyped-def]
     """Write each event's log odds of a click to `out` (n,)."""
     s, w = held.value
     for i in range(len(start) - 1):
-        a, b = start[i], start[i + 1]
-        n = _look_up(s, w, field[a:b], key[a:b], number[a:b])
+        n = _look_up(s, w, (start, entry, first, number, field, key), i)
         out[i] = _weigh(s, w, n)[0]
 
 
 @njit(cache=True)
-def rates(held, start, field, key, number, out):  # type: ignore[no-untyped-def]
+def rates(held, start, entry, first, number, field, key, out):  # type: ignore[no-untyped-def]
     """Write to `out` (n, 5): log odds of the smoothed rates of user, item and all, log(1 + events) of user and item."""
     s, w = held.value
     base = s.tally[BASE_CLICKS] / s.tally[BASE_SHOWN]
     for i in range(len(start) - 1):
-        a, b = start[i], start[i + 1]
-        _look_up(s, w, field[a:b], key[a:b], number[a:b])
+        _look_up(s, w, (start, entry, first, number, field, key), i)
         out[i, 2] = _base(s)
         for who in range(2):
             clicks, shown = 0.0, 0.0
@@ -261,16 +255,16 @@ def rates(held, start, field, key, number, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def run(held, start, field, key, number, y, first, most, out):  # type: ignore[no-untyped-def]
-    """Answer and learn events from `first` on, until all are done or the table has to be made larger.
+def run(held, start, entry, first, number, field, key, y, done, most, out):  # type: ignore[no-untyped-def]
+    """Answer and learn events from `done` on, until all are done or the table has to be made larger.
 
     Parameters
     ----------
     held
         State and scratch.
-    start, field, key, number, y
-        Events as rows, and whether each was clicked, (n,) of 0 and 1.
-    first, most
+    start, entry, first, number, field, key, y
+        Events as `click_rows.Rows`, and whether each was clicked, (n,) of 0 and 1.
+    done, most
         The event to begin with; the most slots of the table.
     out
         (n,) takes the log odds as they stood before each event was learnt.
@@ -281,15 +275,14 @@ def run(held, start, field, key, number, y, first, most, out):  # type: ignore[n
 
     """
     s, w = held.value
-    for i in range(first, len(start) - 1):
-        a, b = start[i], start[i + 1]
-        n = _claim(s, w, field[a:b], key[a:b], number[a:b], most)
+    for i in range(done, len(start) - 1):
+        n = _claim(s, w, (start, entry, first, number, field, key), i, most)
         if n == slot_table.FULL:
             return i
         logit, total = _weigh(s, w, n)
         out[i] = logit
         _teach(s, w, n, np.float64(y[i]), logit, total)
-        for e in range(a, b):
-            if not np.isnan(number[e]):
-                number_fields.learn(s.numbers, field[e], number[e])
+        for e in range(w.tokens.at[3]):
+            if w.tokens.number[e] != 0.0:
+                number_fields.learn(s.numbers, w.tokens.field[e], w.tokens.number[e])
     return len(start) - 1

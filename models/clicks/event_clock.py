@@ -199,7 +199,7 @@ class EventClock(base.Classifier):  # type: ignore[misc]
 
         By field, and by pair of `user` or `item` with a field. It is what one looks at to see which features matter.
         """
-        deviation = np.exp(0.5 * self._state.spread)
+        deviation = self._state.precision**-0.5
         found: dict[tuple[str, ...], tuple[float, float]] = {}
         for f, name in enumerate(self._fields.names):
             for kind, others in enumerate(((), ("user",), ("item",))):

@@ -81,15 +81,16 @@ def claim(t, key, now, most):  # type: ignore[no-untyped-def]
     `FULL` where there is no place and the table has less than `most` slots; `REFUSED` where it has, and all that could
     give way was seen at this same event.
     """
+    slot = find(t, key)
+    if slot >= 0:
+        t.seen[slot] = now
+        return slot
     slots = len(t.key)
     free, most_free, oldest = -1, 0, -1
     for choice in range(2):
         start = _bucket(slots, key, choice)
         count = 0
         for p in range(start, start + BUCKET):
-            if t.key[p] == key:
-                t.seen[p] = now
-                return p
             if t.key[p] == 0:
                 count += 1
             elif oldest < 0 or t.seen[p] < t.seen[oldest]:

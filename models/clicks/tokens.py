@@ -25,12 +25,18 @@ class Tokens(NamedTuple):
     """(T,) float64: 1, or the standardised number."""
     slot: Array
     """(T,) int64: where it stands in the table, -1 for nowhere."""
+    field: Array
+    """(E,) int64: the field of each feature."""
+    feature: Array
+    """(E,) uint64: and its key."""
+    number: Array
+    """(E,) float64: and its number, 0 for text."""
     order: Array
     """(E,) int64: the features in the order in which they count."""
     token: Array
     """(E,) uint64: the key of each as a category."""
     at: Array
-    """(3,) int64: how many tokens there are, and the first that is the user's and the item's, -1 for none."""
+    """(4,) int64: how many tokens there are, the first that is the user's and the item's, -1 for none; features."""
 
 
 def make(features: int) -> Tokens:
@@ -43,7 +49,10 @@ def make(features: int) -> Tokens:
         np.zeros(room, dtype=np.int64),
         np.zeros(features, dtype=np.int64),
         np.zeros(features, dtype=np.uint64),
-        np.zeros(3, dtype=np.int64),
+        np.zeros(features),
+        np.zeros(features, dtype=np.int64),
+        np.zeros(features, dtype=np.uint64),
+        np.zeros(4, dtype=np.int64),
     )
 
 
@@ -62,14 +71,26 @@ def _add(w, key, group, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def write(w, moments, field, key, number):  # type: ignore[no-untyped-def]
+def write(w, moments, rows, event):  # type: ignore[no-untyped-def]
     """Write the tokens of an event, all but that of user and item; those are the same whatever order it came in.
 
-    `field`, `key`, `number` are its entries as in `click_rows.Rows`; `moments` are those of its numbers.
+    `rows` are `click_rows.Rows`, as a tuple; `moments` are those of its numbers.
     """
+    start, entry, first, numbers, vocabulary, keys = rows
     fields = len(moments.events)
-    n = len(field)
+    n = start[event + 1] - start[event]
+    at = first[event]
+    field, key, number = w.field, w.feature, w.number
+    w.at[3] = n
     for i in range(n):
+        e = entry[start[event] + i]
+        f = np.int64(vocabulary[e])
+        key[i], number[i] = keys[e], 0.0
+        if f < 0:
+            f = -1 - f
+            number[i] = numbers[at]
+            at += 1
+        field[i] = f
         j = i
         while j > 0:
             o = w.order[j - 1]
@@ -86,7 +107,7 @@ def write(w, moments, field, key, number):  # type: ignore[no-untyped-def]
         if i > 0 and field[w.order[i - 1]] == f and key[w.order[i - 1]] == key[o]:
             continue  # said twice
         token = key[o]
-        if not np.isnan(number[o]):
+        if number[o] != 0.0:
             z = number_fields.standard(moments, f, number[o])
             token = slot_table.joined(token, _BUCKET_KEY + np.uint64(number_fields.bucket(z)))
             if z != 0.0:

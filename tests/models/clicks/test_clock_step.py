@@ -37,7 +37,7 @@ def test_the_first_event_is_the_kalman_update_worked_out_by_hand():
     g, h = 0.5, 0.25
     gain = g / (1.0 + priors.sum() * h)
     means = priors * gain
-    spread = np.exp(clock.state.spread[[0, 0, -2, -2], [0, 1, 0, 1]])
+    spread = 1.0 / clock.state.precision[[0, 0, -2, -2], [0, 1, 0, 1]]
     assert spread == pytest.approx(priors)  # a mean of zero tells nothing of variances
     base = np.log((0.5 + 1.0) / (2.0 - 1.5))
     assert clock.logit({"user": "u"}) == pytest.approx(base + means.sum(), rel=1e-5)
@@ -52,14 +52,13 @@ def test_a_variance_moves_along_the_gradient_of_the_likelihood():
         clock = Clock()
         clock.learn(xs, ys)
         clock.state.pull[:] = 1.0
-        clock.state.spread[0, 0] += by
-        clock.state.precision[0, 0] = np.exp(-clock.state.spread[0, 0])
+        clock.state.precision[0, 0] *= np.exp(-by)
         nudged[by] = -np.log1p(np.exp(-clock.logit({"user": "u"})))
         if by == 0.0:
-            before = clock.state.spread[0, 0]
+            before = clock.state.precision[0, 0]
             clock.learn([{"user": "u"}], [1])
             gradient = np.sqrt(clock.state.pull[0, 0] - 1.0)
-            moved = clock.state.spread[0, 0] - before
+            moved = -np.log(clock.state.precision[0, 0] / before)
     slope = (nudged[1e-3] - nudged[-1e-3]) / 2e-3
     assert gradient == pytest.approx(abs(slope), rel=1e-3)
     assert moved == pytest.approx(clock_step.PACE * slope / np.sqrt(1.0 + slope**2), rel=1e-3)
@@ -72,7 +71,7 @@ def test_fields_that_say_something_are_given_room_and_others_are_shrunk():
     ys = rng.random(4_000) < 1.0 / (1.0 + np.exp(-taste[users]))
     clock = Clock()
     clock.learn([{"user": f"u{u}", "item": f"i{i}"} for u, i in zip(users, noise, strict=True)], ys)
-    deviation = np.exp(0.5 * clock.state.spread[:2, 0])
+    deviation = clock.state.precision[:2, 0] ** -0.5
     assert deviation[0] > 1.0
     assert deviation[1] < 0.4
 
@@ -85,7 +84,7 @@ def test_the_quick_part_follows_who_changes_his_mind():
     late = slice(4_000, None)
     right = (out[late] > 0) == (np.array(ys[late]) > 0)
     assert right.mean() > 0.75
-    assert np.exp(0.5 * clock.state.spread[0, 1]) > 0.3
+    assert clock.state.precision[0, 1] ** -0.5 > 0.3
 
 
 def test_pairs_get_a_slot_when_they_come_again():

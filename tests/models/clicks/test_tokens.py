@@ -12,7 +12,7 @@ def written(x, moments=None):
     fields = Fields(MOST)
     rows = fields.rows([x], add=True)
     w = tokens.make(16)
-    tokens.write(w, moments or number_fields.make(MOST), rows.field, rows.key, rows.number)
+    tokens.write(w, moments or number_fields.make(MOST), tuple(rows), 0)
     n = w.at[0]
     return list(zip(w.key[:n].tolist(), w.group[:n].tolist(), w.size[:n].tolist(), strict=True)), int(tokens.pair(w))
 
