@@ -98,7 +98,7 @@ def make(slots: int, fields: int) -> State:
 def scratch(features: int, fields: int) -> Scratch:
     """Return room for events of so many features."""
     room = tokens.make(features)
-    each = (len(room.key) + 1, 2)
+    each = (len(room.key), 2)
     return Scratch(room, np.zeros(each), np.zeros(each), np.zeros((tokens.groups(fields), 2)))
 
 
@@ -122,17 +122,19 @@ def _base(s):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _weigh(s, w, n):  # type: ignore[no-untyped-def]
     """Return the log odds of the event whose tokens have their slots, and their variance; keep each token's part."""
+    slots, groups, sizes, rows, precision = w.tokens.slot, w.tokens.group, w.tokens.size, s.table.row, s.precision
+    means, variances = w.mean, w.variance
+    slots[n], groups[n], sizes[n] = len(rows) - 1, len(precision) - 2, 1.0  # what all events share
     logit, total = _base(s), 0.0
     for j in range(n + 1):
-        slot = w.tokens.slot[j] if j < n else len(s.table.key)  # the last: what all events share
+        slot = slots[j]
         if slot < 0:
             continue
-        group = w.tokens.group[j] if j < n else len(s.precision) - 2
-        z = w.tokens.size[j] if j < n else 1.0
+        group, z = groups[j], sizes[j]
         for part in range(2):
-            variance = 1.0 / (s.precision[group, part] + s.table.row[slot, 2 * part + 1])
-            mean = s.table.row[slot, 2 * part] * variance
-            w.mean[j, part], w.variance[j, part] = mean, variance
+            variance = 1.0 / (precision[group, part] + rows[slot, 2 * part + 1])
+            mean = rows[slot, 2 * part] * variance
+            means[j, part], variances[j, part] = mean, variance
             logit += mean * z
             total += variance * z * z
     return logit, total
@@ -187,38 +189,38 @@ def _teach(s, w, n, y, logit, total):  # type: ignore[no-untyped-def]
     p = _squash(logit)
     g, h = y - p, max(p * (1.0 - p), LEAST_H)
     gain = g / (1.0 + total * h)
+    slots, groups, sizes, rows, precision = w.tokens.slot, w.tokens.group, w.tokens.size, s.table.row, s.precision
+    means, variances, gradients, pull = w.mean, w.variance, w.gradient, s.pull
     for j in range(n + 1):
-        slot = w.tokens.slot[j] if j < n else len(s.table.key)
+        slot = slots[j]
         if slot < 0:
             continue
-        group = w.tokens.group[j] if j < n else len(s.precision) - 2
-        z = w.tokens.size[j] if j < n else 1.0
-        row = s.table.row[slot]
+        group, z = groups[j], sizes[j]
         brought = h * z * z
         for part in range(2):
-            mean, variance = w.mean[j, part], w.variance[j, part]
-            w.gradient[group, part] += g * z * mean * variance * s.precision[group, part]
-            b = row[2 * part] + brought * mean + z * gain * (1.0 + variance * brought)
-            known = row[2 * part + 1] + brought
+            mean, variance = means[j, part], variances[j, part]
+            gradients[group, part] += g * z * mean * variance * precision[group, part]
+            b = rows[slot, 2 * part] + brought * mean + z * gain * (1.0 + variance * brought)
+            known = rows[slot, 2 * part + 1] + brought
             if known > MEMORY[part]:
                 b *= MEMORY[part] / known
                 known = MEMORY[part]
-            row[2 * part], row[2 * part + 1] = b, known
-        row[CLICKS] += y
-        row[SHOWN] += 1.0
-        if row[SHOWN] > RATE_MEMORY:
-            row[CLICKS] *= RATE_MEMORY / row[SHOWN]
-            row[SHOWN] = RATE_MEMORY
+            rows[slot, 2 * part], rows[slot, 2 * part + 1] = b, known
+        clicks, shown = rows[slot, CLICKS] + y, rows[slot, SHOWN] + 1.0
+        if shown > RATE_MEMORY:
+            clicks *= RATE_MEMORY / shown
+            shown = RATE_MEMORY
+        rows[slot, CLICKS], rows[slot, SHOWN] = clicks, shown
     for j in range(n + 1):
-        group = w.tokens.group[j] if j < n else len(s.precision) - 2
+        group = groups[j]
         for part in range(2):
-            gradient = w.gradient[group, part]
+            gradient = gradients[group, part]
             if gradient != 0.0:
-                w.gradient[group, part] = 0.0
-                s.pull[group, part] += gradient * gradient
-                half = 0.5 * PACE * gradient / math.sqrt(s.pull[group, part])
-                moved = s.precision[group, part] * (1.0 - half) / (1.0 + half)  # nearly exp(-2 half)
-                s.precision[group, part] = min(max(moved, LEAST), MOST)
+                gradients[group, part] = 0.0
+                pull[group, part] += gradient * gradient
+                half = 0.5 * PACE * gradient / math.sqrt(pull[group, part])
+                moved = precision[group, part] * (1.0 - half) / (1.0 + half)  # nearly exp(-2 half)
+                precision[group, part] = min(max(moved, LEAST), MOST)
     s.tally[BASE_CLICKS] += y
     s.tally[BASE_SHOWN] += 1.0
     if s.tally[BASE_SHOWN] > BASE_MEMORY:

@@ -65,11 +65,11 @@ def _bucket(slots, key, choice):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def find(t, key):  # type: ignore[no-untyped-def]
     """Return the slot of a key, `REFUSED` where it has none."""
-    slots = len(t.key)
+    keys = t.key
     for choice in range(2):
-        start = _bucket(slots, key, choice)
+        start = _bucket(len(keys), key, choice)
         for p in range(start, start + BUCKET):
-            if t.key[p] == key:
+            if keys[p] == key:
                 return p
     return REFUSED
 

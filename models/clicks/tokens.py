@@ -41,7 +41,7 @@ class Tokens(NamedTuple):
 
 def make(features: int) -> Tokens:
     """Return room for events of so many features."""
-    room = 4 * features + 2
+    room = 4 * features + 2  # the pair, and what all events share
     return Tokens(
         np.zeros(room, dtype=np.uint64),
         np.zeros(room, dtype=np.int64),
