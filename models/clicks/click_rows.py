@@ -48,6 +48,12 @@ class Fields:
     (0, 2, True)
     """
 
+    _texts: dict[Any, dict[str, int]]
+    _numbers: dict[Any, int]
+    _field: Array
+    _key: Array
+    _size: int
+
     def __init__(self, most: int):
         self.most = most
         self.names: list[Any] = []
@@ -169,10 +175,8 @@ class Fields:
         return self._size - 1
 
     def _forget(self) -> None:
-        self._texts: dict[Any, dict[str, int]] = {}
-        self._numbers: dict[Any, int] = {}
-        self._field: Array = np.zeros(256, dtype=np.int32)
-        self._key: Array = np.zeros(256, dtype=np.uint64)
+        self._texts, self._numbers = {}, {}
+        self._field, self._key = np.zeros(256, dtype=np.int32), np.zeros(256, dtype=np.uint64)
         self._size = 0
 
 

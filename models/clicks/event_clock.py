@@ -25,19 +25,21 @@ class EventClock(base.Classifier):  # type: ignore[misc]
     """Predict clicks of users on items, from ids, categories and numbers, and learn from every label at once.
 
     An event is a dictionary; `user` and `item` are ids, other text a category, other numbers numbers, and a list of
-    texts several categories. Each feature has an effect on the log odds, and so has each feature for this user and for
-    this item, and the pair of both once it was seen twice. Effects are Gaussian unknowns with a slow part, which
-    counts all events alike, and a quick part, which follows the last few. How large effects may be is learnt from the
-    stream for each field: what says nothing is shrunk away, and where users differ much, little evidence is enough.
+    texts several categories. (Events on a topic have no lists: there, each of several categories is a number, 1.)
     Numbers count by their size, standardised on a log scale, and by the bucket that they fall into; zero as nothing.
+
+    Each feature has an effect on the log odds, and so has each feature for this user and for this item, and the pair of
+    both once it was seen twice. Effects are Gaussian unknowns with a slow part, which counts all events alike, and a
+    quick part, which follows the last few. How large effects may be is learnt from the stream for each field: what says
+    nothing is shrunk away, and where users differ much, little evidence is enough.
 
     It keeps smoothed click rates of every id too; `rates_rows` gives them.
 
     Parameters
     ----------
     max_ids
-        The most ids and combinations that are remembered, 40 bytes each; a power of two times 8, else the next below.
-        Beyond, those not seen for longest are dropped, and counted.
+        The most ids and combinations that are remembered, 40 bytes each; rounded down to a power of two, at least
+        1,024. Beyond, those not seen for longest are dropped, and counted.
     max_fields
         The most names of features that learn by themselves how much they say; further ones share that with others.
 
