@@ -43,6 +43,7 @@ LEAST_H = 1e-3
 """The least information of an event: what is nearly certain may be wrong."""
 RATE_MEMORY, BASE_MEMORY = 1_000.0, 10_000.0
 """Events that smoothed rates, and the rate of all, remember."""
+LEAST_RATE = 1e-6
 PSEUDO = 5.0
 """Events at the rate of all with which the rate of an id begins."""
 DOORS = 1 << 13
@@ -114,9 +115,14 @@ def _squash(a):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _base(s):  # type: ignore[no-untyped-def]
-    """Log odds of a click, whatever the event."""
-    return math.log(s.tally[BASE_CLICKS] / (s.tally[BASE_SHOWN] - s.tally[BASE_CLICKS]))
+def _rate(s):  # type: ignore[no-untyped-def]
+    """Rate of clicks of all events; where all labels were the same for very long, not quite 0 or 1."""
+    return min(max(s.tally[BASE_CLICKS] / s.tally[BASE_SHOWN], LEAST_RATE), 1.0 - LEAST_RATE)
+
+
+@njit(cache=True)
+def _odds(rate):  # type: ignore[no-untyped-def]
+    return math.log(rate / (1.0 - rate))
 
 
 @njit(cache=True)
@@ -125,7 +131,7 @@ def _weigh(s, w, n):  # type: ignore[no-untyped-def]
     slots, groups, sizes, rows, precision = w.tokens.slot, w.tokens.group, w.tokens.size, s.table.row, s.precision
     means, variances = w.mean, w.variance
     slots[n], groups[n], sizes[n] = len(rows) - 1, len(precision) - 2, 1.0  # what all events share
-    logit, total = _base(s), 0.0
+    logit, total = _odds(_rate(s)), 0.0
     for j in range(n + 1):
         slot = slots[j]
         if slot < 0:
@@ -242,17 +248,17 @@ def predict(held, start, entry, first, number, field, key, out):  # type: ignore
 def rates(held, start, entry, first, number, field, key, out):  # type: ignore[no-untyped-def]
     """Write to `out` (n, 5): log odds of the smoothed rates of user, item and all, log(1 + events) of user and item."""
     s, w = held.value
-    base = s.tally[BASE_CLICKS] / s.tally[BASE_SHOWN]
+    base = _rate(s)
     for i in range(len(start) - 1):
         _look_up(s, w, (start, entry, first, number, field, key), i)
-        out[i, 2] = _base(s)
+        out[i, 2] = _odds(base)
         for who in range(2):
             clicks, shown = 0.0, 0.0
             at = w.tokens.at[who + 1]
             if at >= 0 and w.tokens.slot[at] >= 0:
                 row = s.table.row[w.tokens.slot[at]]
                 clicks, shown = np.float64(row[CLICKS]), np.float64(row[SHOWN])
-            out[i, who] = math.log((clicks + PSEUDO * base) / (shown - clicks + PSEUDO * (1.0 - base)))
+            out[i, who] = math.log((clicks + PSEUDO * base) / (max(shown - clicks, 0.0) + PSEUDO * (1.0 - base)))
             out[i, 3 + who] = math.log1p(shown)
 
 

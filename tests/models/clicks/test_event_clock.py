@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from driftline.models.clicks import EventClock
+from driftline.models.clicks import EventClock, clock_step
 from driftline.models.clicks.interests import DriftingInterests
 from driftline.models.digest import digest
 from driftline.models.snapshot import pack, unpack
@@ -80,6 +80,18 @@ def test_before_it_has_learnt_it_says_half_and_then_the_rate():
     model.learn_rows([{"user": f"u{i}", "item": f"i{i % 40}"} for i in range(3_000)], ys)
     assert 0.01 < model.predict_proba_one({"user": "new", "item": "new"})[True] < 0.06
     assert 0.01 < model.predict_proba_one({})[True] < 0.06
+
+
+@pytest.mark.parametrize("y", [False, True])
+def test_labels_that_are_all_the_same_leave_it_finite(y):
+    model = EventClock()
+    xs = [{"user": f"u{i % 3}", "item": "i"} for i in range(3_000)]
+    model.learn_rows(xs, [y] * 3_000)
+    model._state.tally[clock_step.BASE_CLICKS] = y * model._state.tally[clock_step.BASE_SHOWN]  # as after millions
+    for x in (xs[0], {"user": "new"}):
+        assert 0.0 < model.predict_proba_one(x)[True] < 1.0
+        assert model.predict_one(x) == y
+    assert np.isfinite(model.rates_rows(xs[:3])).all()
 
 
 def test_memory_is_bounded_and_what_is_dropped_is_counted():
