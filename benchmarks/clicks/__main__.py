@@ -67,7 +67,7 @@ def main(
     wanted = [row for row in Row if row in (rows or list(Row))]
     if not rivals.exists() and not only_page:
         console.print(f"[bold red]No {rivals}: Vowpal Wabbit is left out.[/] `make bench-clicks` makes it.")
-        wanted = [row for row in wanted if row not in (Row.VW, Row.VW_LATE)]
+        wanted = [row for row in wanted if row not in (Row.VW, Row.VW_CROSSES, Row.VW_LATE)]
     cells: list[Cell] = []
     failed: list[str] = []
     if not only_page:

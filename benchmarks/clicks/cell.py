@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.clicks import contestants
-from benchmarks.clicks.contestants import CHUNK, DELAY, Row
+from benchmarks.clicks.contestants import CHUNK, CROSSES, DELAY, Row
 from benchmarks.clicks.scores import Scores
 from benchmarks.clicks.streams import Stream
 from benchmarks.resident import anonymous, give_back
@@ -70,8 +70,9 @@ def run(stream: Stream, row: Row, limit: float, python: Path) -> Run:
     if row is Row.BEST:
         assert stream.best is not None
         return Run(stream.best, np.nan, np.nan, np.nan)
-    if row in (Row.VW, Row.VW_LATE):
-        given = pickle.dumps((stream.xs, stream.ys.tolist(), DELAY if row.late else 0, CHUNK))
+    if row in (Row.VW, Row.VW_CROSSES, Row.VW_LATE):
+        further = CROSSES if row is Row.VW_CROSSES else ""
+        given = pickle.dumps((stream.xs, stream.ys.tolist(), DELAY if row.late else 0, CHUNK, further))
         done = subprocess.run([python, VOWPAL], input=given, capture_output=True, check=False)
         if done.returncode:
             raise Failed(f"{row} on {stream.set} {stream.seed}: {done.stderr.decode().strip().splitlines()[-1]}")

@@ -11,6 +11,8 @@ from river import facto, linear_model, optim
 from driftline.models.clicks import EventClock
 
 CHUNK = 250
+CROSSES = "-q ua -q uc -q ia -q ic"
+"""What makes Vowpal Wabbit learn the combinations that ours learns: each feature with the user and with the item."""
 DELAY = 1_000
 """Events after which a late label comes."""
 
@@ -25,6 +27,7 @@ class Row(StrEnum):
     FM = "river-fm"
     FFM = "river-ffm"
     VW = "vowpal"
+    VW_CROSSES = "vowpal-crosses"
     CLOCK = "event-clock"
     ONE = "event-clock-one"
     RATES_LATE = "rates-late"
@@ -42,6 +45,7 @@ class Row(StrEnum):
             Row.FM: "River FM, 8 factors",
             Row.FFM: "River FFM, 4 factors",
             Row.VW: "Vowpal Wabbit, default",
+            Row.VW_CROSSES: f"Vowpal Wabbit, `{CROSSES}`",
             Row.CLOCK: "`EventClock()`",
             Row.ONE: "`EventClock()`, event by event",
             Row.RATES_LATE: "smoothed rates",

@@ -1,6 +1,7 @@
-"""Vowpal Wabbit with its defaults, in the rivals' environment; only the standard library and vowpalwabbit.
+"""Vowpal Wabbit in the rivals' environment; only the standard library and vowpalwabbit.
 
-Reads a pickled (events, labels, delay, chunk) from its standard input and writes a pickled dictionary to its output.
+Reads a pickled (events, labels, delay, chunk, further arguments) from its standard input, and writes a pickled
+dictionary to its output.
 """
 
 import importlib.metadata
@@ -37,10 +38,10 @@ def main():
     """Answer and learn."""
     from vowpalwabbit import Workspace
 
-    xs, ys, delay, chunk = pickle.load(sys.stdin.buffer)
+    xs, ys, delay, chunk, further = pickle.load(sys.stdin.buffer)
     said = [0.0] * len(xs)
     before = anonymous()
-    model = Workspace(ARGUMENTS)
+    model = Workspace(f"{ARGUMENTS} {further}")
 
     began = time.process_time()
     if delay:
