@@ -44,6 +44,7 @@ LEAST_H = 1e-3
 RATE_MEMORY, BASE_MEMORY = 1_000.0, 10_000.0
 """Events that smoothed rates, and the rate of all, remember."""
 LEAST_RATE = 1e-6
+"""The rate of all stays so far from 0 and 1."""
 PSEUDO = 5.0
 """Events at the rate of all with which the rate of an id begins."""
 DOORS = 1 << 13
