@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clustering docs clean
+.PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clustering \
+	bench-clicks docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +58,9 @@ bench-multilabel: $(READY)  ## Scores and cost of IHomer beside River, baselines
 
 bench-clustering: $(READY)  ## Agreement and cost of DriftClusterer beside River, scikit-learn and no model; writes docs/clustering.md (an hour)
 	$(BIN)/python -m benchmarks.clustering
+
+bench-clicks: $(READY) .venv-rivals/.ready  ## Click models beside River and Vowpal Wabbit; writes docs/clicks.md (minutes)
+	$(BIN)/python -m benchmarks.clicks
 
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals

@@ -48,6 +48,11 @@ MODELS = {
         "cluster",
         "clusters that move, split, merge, die and are born, with ids that last",
     ),
+    "event-clock": Spec(
+        "driftline.models.clicks.event_clock:EventClock",
+        "binary",
+        "clicks of users on items: effects of ids and their combinations, learnt from every label at once",
+    ),
     "recursive-least-squares": Spec(
         "driftline.models.forecasting.recursive_least_squares:RecursiveLeastSquares",
         "forecast",
@@ -82,7 +87,7 @@ def class_of(name: str) -> type:
     'HoeffdingTreeRegressor'
     >>> class_of("hoeffding-tree")
     Traceback (most recent call last):
-    ValueError: no model 'hoeffding-tree': name one of binary-relevance, global-tree, hoeffding-adaptive-tree, ...
+    ValueError: no model 'hoeffding-tree': name one of binary-relevance, event-clock, global-tree, ...
     """
     path = MODELS[name].path if name in MODELS else name
     module, _, attribute = path.partition(":")

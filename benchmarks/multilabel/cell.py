@@ -1,12 +1,10 @@
 """One cell: one contestant on one stream, in a process of its own."""
 
-import ctypes
 import gc
 import multiprocessing
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from benchmarks.multilabel import contestants
 from benchmarks.multilabel.contestants import Row
 from benchmarks.multilabel.scores import Scores
 from benchmarks.multilabel.streams import Stream
+from benchmarks.resident import anonymous, give_back
 
 MB = 1e6
 
@@ -87,8 +86,8 @@ def _run(out: Connection, stream: Stream, row: Row, limit: float, first: int | N
     idle.prepare(x[: idle.chunk], y[: idle.chunk])
     del idle
     gc.collect()
-    _give_back()
-    before = highest = _anonymous()
+    give_back()
+    before = highest = anonymous()
     contestant = contestants.make(row, y.shape[1], stream.seed)
     done, seconds = 0, 0.0
     while done < len(y) and seconds < limit:
@@ -100,21 +99,6 @@ def _run(out: Connection, stream: Stream, row: Row, limit: float, first: int | N
         said[done:end] = contestant.decide(answers)
         done = end
         del rows, answers
-        highest = max(highest, _anonymous())
+        highest = max(highest, anonymous())
     out.send((done, Scores.of(said[:done], y[:done]), seconds, highest - before))
     out.close()
-
-
-def _give_back() -> None:
-    """Return freed memory to the system, where the C library can: a cell must not grow into what others left."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-def _anonymous() -> int:
-    """Return this process's anonymous resident bytes: its own memory, without files and libraries."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("RssAnon:"):
-            return 1024 * int(line.split()[1])
-    raise OSError("no RssAnon in /proc/self/status: memory can be read on Linux only")
