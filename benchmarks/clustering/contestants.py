@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from driftline.models.base import Array
-from driftline.models.clustering import macros, micro, ppp, shared_density
+from driftline.models.clustering import coarseness, macros, micro, ppp
 
 EVERY = 4
 """Micro-batches between two global passes, and refits of mixtures. Up to the first there is one at each."""
@@ -65,7 +65,7 @@ class MicroPpp:
     def partition(self, found: micro.Moments) -> Array:
         """Return the cluster of each micro-cluster."""
         labels = ppp.partition(*found).labels
-        return shared_density.join(labels, *found, micro.shared(self.micro)) if self.join else labels
+        return coarseness.choose(*found, labels) if self.join else labels
 
     @property
     def k(self) -> int:

@@ -73,7 +73,7 @@ def main(
             continue
         d, half_life = X.shape[1], 2_000.0 if len(X) >= 2_500 else 800.0
         rows: dict[str, Callable[[], Contestant]] = {"micro + PPP": lambda d=d, h=half_life: MicroPpp(d, h)}
-        rows["+ shared density"] = lambda d=d, h=half_life: MicroPpp(d, h, join=True)
+        rows["+ coarseness"] = lambda d=d, h=half_life: MicroPpp(d, h, join=True)
         if window:
             rows["window k-means"] = lambda d=d, y=y: WindowKMeans(d, len(np.unique(y)))
         if window and mixtures:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from driftline.models.base import Array
 from driftline.models.clustering import likelihood_sdp, mixture, sdp
@@ -109,15 +110,16 @@ def propose(
     before = mixture.score(snapshot, current, penalty, floor)
     best: Proposal | None = None
     left = deadline
-    for count in sorted(range(max(1, k - around), min(m, k + around) + 1), key=lambda count: abs(count - k)):
-        for method, labels, cost in _candidates(
-            snapshot, count, covariance, floor, starts, rounds, steps, left, (seed, count)
-        ):
-            left = None if left is None else left - cost
-            labels = groups(labels, m)
-            value = mixture.score(snapshot, labels, penalty, floor)
-            if best is None or value > best.score + ROUNDING * abs(value):
-                best = Proposal(labels, method, value, value - before)
+    with threadpool_limits(1, user_api="blas"):  # for such small matrices, several threads on busy cores are slow
+        for count in sorted(range(max(1, k - around), min(m, k + around) + 1), key=lambda count: abs(count - k)):
+            for method, labels, cost in _candidates(
+                snapshot, count, covariance, floor, starts, rounds, steps, left, (seed, count)
+            ):
+                left = None if left is None else left - cost
+                labels = groups(labels, m)
+                value = mixture.score(snapshot, labels, penalty, floor)
+                if best is None or value > best.score + ROUNDING * abs(value):
+                    best = Proposal(labels, method, value, value - before)
     if best is None or not best.gain > max(margin, ROUNDING * abs(before)):
         return None
     return best

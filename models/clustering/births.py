@@ -11,7 +11,7 @@ from scipy.special import pdtr
 from driftline.models.base import Array
 from driftline.models.clustering import ledger, macros, micro, ppp
 from driftline.models.clustering.ledger import BLOCK, BLOCKS
-from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED, Moments
+from driftline.models.clustering.micro import UNASSIGNED, Moments
 
 if TYPE_CHECKING:
     from driftline.models.clustering.clusters import Clusters
@@ -64,8 +64,10 @@ def forget(clusters: Clusters, id_: int) -> None:
 
 def forget_empty(clusters: Clusters) -> None:
     """Take clusters out that have no micro-clusters any more."""
-    own = clusters.own()
-    for id_ in np.setdiff1d(ledger.live(clusters.ledger), np.where(own < UNASSIGNED, ledger.code(own), own)).tolist():
+    held = set(clusters.own().tolist())
+    for id_ in ledger.live(clusters.ledger).tolist():
+        if id_ in held or ledger.code(id_) in held:
+            continue
         before = float(ledger.share(clusters.ledger)[ledger.row(clusters.ledger, id_)])
         pending = bool(clusters.ledger.pending[ledger.row(clusters.ledger, id_)])
         ledger.leave(clusters.ledger, id_)
@@ -78,10 +80,12 @@ def _adopt_or_bear(clusters: Clusters) -> None:
 
     What was found so before and is not decided yet is looked at again together with the latest.
     """
-    own, found, book = clusters.own(), clusters.moments(), clusters.ledger
+    own, book = clusters.own(), clusters.ledger
     pool = np.flatnonzero(own < 0)
-    recent = clusters.micro.recent[: len(own)] / clusters.micro.numbers[RECENT_UNIT]
-    if found.weight[pool].sum() < LEAST or recent[pool].sum() < FRESH or len(pool) == len(own):
+    if not 0 < len(pool) < len(own):
+        return
+    recent, found = clusters.lately(), clusters.moments()
+    if found.weight[pool].sum() < LEAST or recent[pool].sum() < FRESH:
         return
     before = ledger.code(own[pool])  # -1 stays what it is
     own[pool] = UNASSIGNED

@@ -74,7 +74,7 @@ class Clusters:
     """The clusters of events with `d` features; `half_life` in events, `most` micro-clusters."""
 
     def __init__(self, d: int, half_life: float, most: int):
-        self.micro = micro.make(d, most=most, compact_to=max(most * 4 // 5, 1), half_life=half_life, density=False)
+        self.micro = micro.make(d, most=most, compact_to=max(most * 4 // 5, 1), half_life=half_life)
         self.atoms = atoms.make(d)
         self.ledger = ledger.make()
         self.recent = strange.make()
@@ -83,8 +83,8 @@ class Clusters:
         """Arrivals in the block at hand, by the place of the frozen clusters."""
         self.since = np.zeros(d, np.int64)
         """Events learnt when each feature came."""
-        self.proposed: list[tuple[str, tuple[int, ...], int]] = []
-        """Changes that the last look at all clusters asked for, and that the next one may confirm."""
+        self.proposed: dict[restructure.Key, int] = {}
+        """Changes that the last looks at all clusters have asked for, and how many of them in a row."""
         self.frozen: frozen.Frozen | None = None
         self.far = np.inf
         self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf)
@@ -186,15 +186,21 @@ class Clusters:
 
     def renew(self) -> None:
         """Make clusters that have changed of their latest events, and forget what others have left behind."""
-        place = self.micro.scale[0], micro.per_sd(self.micro), self.floor
-        for id_ in drifting.changed(self.latest, self.moments(), self.own(), *place):
+        found = self.moments()
+        changed = drifting.changed(
+            self.latest, found, self.own(), self.micro.scale[0], micro.per_sd(self.micro), self.floor
+        )
+        for id_ in changed:
             X = drifting.of(self.latest, id_)
             mass = float(self.moments().weight[self.own() == id_].sum())
             micro.drop(self.micro, self.own() == id_)
             micro.absorb(self.micro, X, id_, min(max(mass / len(X), 1.0), HEAVIER))
-            self.renewed = self.learnt
-        left = trails.spent(self.moments(), self.lately(), self.own(), self.floor)
-        micro.drop(self.micro, left)
+            self.ledger.changed[ledger.row(self.ledger, id_)] = self.renewed = self.learnt
+        if changed:
+            found = self.moments()
+        left = trails.spent(found, self.lately(), self.own(), self.floor)
+        if left.any():
+            micro.drop(self.micro, left)
         births.forget_empty(self)
 
     def freeze(self) -> None:
@@ -252,6 +258,8 @@ class Clusters:
     def tell(self, kind: str, who: int, others: tuple[int, ...], before: float, after: float, text: str) -> None:
         """Keep something that happened until it is asked for."""
         self.redrawn = True
+        self.renewed = self.learnt
+        self.quality[:] = -np.inf, 0.0  # other clusters are no worse ones
         self.happened.append(Happened(self.learnt, kind, who, others, before, after, text))
 
     # -- state -------------------------------------------------------------------------------------------------------
@@ -286,7 +294,7 @@ class Clusters:
         return {
             **{name: arrays.flat(part) for name, part in self.parts().items()},
             "tally": self.tally.copy(),
-            "proposed": [[kind, list(ids), parts] for kind, ids, parts in self.proposed],
+            "proposed": [[kind, list(ids), parts, asked] for (kind, ids, parts), asked in self.proposed.items()],
             "frozen": {} if self.frozen is None else arrays.flat(self.frozen),
             "floor": self.floor.copy(),
             "since": self.since.copy(),
@@ -307,7 +315,9 @@ class Clusters:
         self.tally = _like(state, "tally", self.tally)
         self.floor = _like(state, "floor", self.floor)
         self.since = _like(state, "since", self.since)
-        self.proposed = [(kind, tuple(ids), parts) for kind, ids, parts in scalar(state, "proposed", list)]
+        self.proposed = {
+            (kind, tuple(ids), parts): asked for kind, ids, parts, asked in scalar(state, "proposed", list)
+        }
         self.renewed = scalar(state, "renewed", int)
         self.redrawn = scalar(state, "redrawn", bool)
         self.quality = _like(state, "quality", self.quality)

@@ -35,10 +35,6 @@ def remove(micro, i):  # type: ignore[no-untyped-def]
     for j in range(micro.mean.shape[1]):
         micro.mean[i, j], micro.mean[last, j] = micro.mean[last, j], 0.0
         micro.variance[i, j], micro.variance[last, j] = micro.variance[last, j], 0.0
-    for k in range(min(last + 1, len(micro.shared))):
-        value = micro.shared[k, last] if k != i else 0.0
-        micro.shared[i, k] = micro.shared[k, i] = value
-        micro.shared[last, k] = micro.shared[k, last] = 0.0
     micro.counts[LIVE] = last
 
 
@@ -58,9 +54,6 @@ def _merge(micro, i, k):  # type: ignore[no-untyped-def]
     micro.recent[i] += micro.recent[k]
     micro.seen[i] = max(micro.seen[i], micro.seen[k])
     micro.opened[i] = min(micro.opened[i], micro.opened[k])
-    for other in range(min(micro.counts[LIVE], len(micro.shared))):
-        value = micro.shared[i, other] + micro.shared[k, other] if other != i else 0.0
-        micro.shared[i, other] = micro.shared[other, i] = value
 
 
 @njit(cache=True)

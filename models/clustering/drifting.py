@@ -96,8 +96,11 @@ def changed(latest: Latest, moments: Moments, own: Array, mean: Array, per_sd: A
 
 @njit(cache=True)
 def _differ(X, whose, id_, centre, per_sd, weight, mean, variance, own, floor):  # type: ignore[no-untyped-def]
-    """Return twice the log likelihood ratio of the latest events: as a Gaussian of their own, and as the cluster's."""
-    total = 0.0
+    """Return twice the log likelihood ratio of the latest events: as a Gaussian of their own, and as the cluster's.
+
+    Variances of heavy tails vary more than Gaussian ones: it is divided by how much more, by the mean kurtosis.
+    """
+    total = tails = 0.0
     mass = 0.0
     for i in range(len(own)):
         if own[i] == id_:
@@ -112,6 +115,11 @@ def _differ(X, whose, id_, centre, per_sd, weight, mean, variance, own, floor): 
                 square += z * z
         late /= n
         now = max(square / n - late * late, 0.0) + floor[j]
+        fourth = 0.0
+        for t in range(len(X)):
+            if whose[t] == id_:
+                fourth += ((X[t, j] - centre[j]) * per_sd[j] - late) ** 4
+        tails += fourth / n / (now * now)
         whole = 0.0
         for i in range(len(own)):
             if own[i] == id_:
@@ -123,4 +131,4 @@ def _differ(X, whose, id_, centre, per_sd, weight, mean, variance, own, floor): 
                 was += weight[i] * (variance[i, j] + (mean[i, j] - whole) ** 2)
         was = was / mass + floor[j]
         total += n * (np.log(was / now) + (now + (late - whole) ** 2) / was - 1.0)
-    return total
+    return total / max(0.5 * (tails / len(centre) - 1.0), 1.0)

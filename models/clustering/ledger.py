@@ -44,6 +44,8 @@ class Ledger(NamedTuple):
     """(ROOM, 2): decayed arrivals before the last `LATELY` blocks, and decayed events in that time."""
     silent: Array
     """(ROOM,) int64: events since its last arrival, in whole blocks."""
+    changed: Array
+    """(ROOM,) int64: events learnt when it was last made of its latest events alone, 0 for never."""
     counts: Array
     """(2,) int64: clusters, and the first id that was never given."""
 
@@ -56,6 +58,7 @@ def make() -> Ledger:
         np.zeros(ROOM, np.int64),
         np.zeros((ROOM, BLOCKS), np.int64),
         np.zeros((ROOM, 2)),
+        np.zeros(ROOM, np.int64),
         np.zeros(ROOM, np.int64),
         np.zeros(2, np.int64),
     )
@@ -99,7 +102,7 @@ def enter(
     """
     at = int(ledger.counts[0])
     ledger.ids[at], ledger.born[at], ledger.pending[at] = id_, born, int(pending)
-    ledger.blocks[at], ledger.usual[at], ledger.silent[at] = 0, 0.0, 0
+    ledger.blocks[at], ledger.usual[at], ledger.silent[at], ledger.changed[at] = 0, 0.0, 0, 0
     if like is not None:
         other = row(ledger, like)
         ledger.blocks[at] = np.round(part * ledger.blocks[other])

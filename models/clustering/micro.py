@@ -11,8 +11,7 @@ lie far from 0, and of the moments only the weight decays.
 References
 ----------
 Zhang, Ramakrishnan and Livny, "BIRCH", SIGMOD 1996: radius and compaction. Aggarwal, Han, Wang and Yu, "A framework for
-clustering evolving data streams", VLDB 2003: micro-clusters. Hahsler and Bolaños, "Clustering data streams based on
-shared density between micro-clusters", IEEE TKDE 28 (2016). Welford, Technometrics 4 (1962): moments.
+clustering evolving data streams", VLDB 2003: micro-clusters. Welford, Technometrics 4 (1962): moments.
 
 """
 
@@ -73,9 +72,6 @@ class Micro(NamedTuple):
     """(C,) int64: the same of the first one."""
     macro: Array
     """(C,) int64: the cluster that each belongs to, or `UNASSIGNED`. Set from outside; never merged across."""
-    shared: Array
-    """(C, C) float64, or (0, 0) where not wanted, in the growing unit: events within the radius of both and of none
-    nearer; symmetric."""
     scale: Array
     """(3, d) float64: mean of all events, sum of squared distances from it, and events, of each feature."""
     counts: Array
@@ -98,9 +94,7 @@ class Moments(NamedTuple):
     """(m, d)."""
 
 
-def make(
-    d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000.0, radius: float = 0.2, density: bool = True
-) -> Micro:
+def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000.0, radius: float = 0.2) -> Micro:
     """Return a state that has learnt nothing.
 
     Parameters
@@ -116,8 +110,6 @@ def make(
     radius
         The distance within which an event is absorbed at first, in standard deviations per √d, above 0. Compactions
         widen it.
-    density
-        Whether to count the events that lie between two micro-clusters.
 
     Raises
     ------
@@ -140,7 +132,6 @@ def make(
         seen=np.zeros(most, np.int64),
         opened=np.zeros(most, np.int64),
         macro=np.full(most, UNASSIGNED, np.int64),
-        shared=np.zeros((most, most) if density else (0, 0)),
         scale=np.zeros((3, d)),
         counts=np.zeros(3, np.int64),
         numbers=np.array([1.0, radius * d**0.5, 0.0, 1.0]),
@@ -192,19 +183,6 @@ def moments(micro: Micro) -> Moments:
     )
 
 
-def shared(micro: Micro) -> Array:
-    """Return (m, m) how many decayed events lay within the radius of both of two micro-clusters, and nearest to them.
-
-    >>> micro = make(1, radius=1.5)
-    >>> learn(micro, np.array([[-1.0], [1.0], [-1.0], [1.0], [0.1], [-1.2]]))
-    >>> shared(micro).round(2).tolist()
-    [[0.0, 1.0], [1.0, 0.0]]
-    """
-    live = int(micro.counts[LIVE])
-    held: Array = micro.shared[:live, :live] / micro.numbers[UNIT]
-    return held
-
-
 def absorb(micro: Micro, X: Array, macro: int, weight: float = 1.0) -> None:
     """Put events (n, d) that were learnt before into micro-clusters of `macro` again, as if all had just come.
 
@@ -226,7 +204,7 @@ def drop(micro: Micro, which: Array) -> None:
 def wider(micro: Micro, values: Array) -> Micro:
     """Return the same with more features, of which only a first value (new,) is known: `suppose` knows better later."""
     more = len(values)
-    wide = make(micro.mean.shape[1] + more, len(micro.weight), micro.compact_to, density=len(micro.shared) > 0)
+    wide = make(micro.mean.shape[1] + more, len(micro.weight), micro.compact_to)
     wide = wide._replace(growth=micro.growth)
     wide = arrays.pour(micro, wide)
     live = int(micro.counts[LIVE])
@@ -279,7 +257,6 @@ def per_sd(micro: Micro) -> Array:
 def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
     d = X.shape[1]
     precision = np.zeros(d)
-    near = np.zeros(2, np.int64)
     for t in range(len(X)):
         x = X[t]
         micro.counts[LEARNT] += 1
@@ -294,32 +271,27 @@ def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
             micro.numbers[RECENT_UNIT] = 1.0
         if n % DROP_EVERY == 0:
             _drop_light(micro)
-        _place(micro, x, macro[t], precision, near)
+        _place(micro, x, macro[t], precision)
 
 
 @njit(cache=True)
 def _again(micro, X, macro):  # type: ignore[no-untyped-def]
     precision = np.zeros(X.shape[1])
-    near = np.zeros(2, np.int64)
     for j in range(X.shape[1]):
         precision[j] = micro.scale[2, j] / micro.scale[1, j] if micro.scale[1, j] > _FLAT else 0.0
     for t in range(len(X)):
-        _place(micro, X[t], macro, precision, near)
+        _place(micro, X[t], macro, precision)
 
 
 @njit(cache=True)
-def _place(micro, x, macro, precision, near):  # type: ignore[no-untyped-def]
+def _place(micro, x, macro, precision):  # type: ignore[no-untyped-def]
     """Let an event be absorbed, or open a micro-cluster."""
-    first, second = _nearest(micro, x, macro, precision, near)
-    if not first <= micro.numbers[RADIUS] ** 2 and micro.counts[LIVE] == len(micro.weight):
+    nearest, least = _nearest(micro, x, macro, precision)
+    if not least <= micro.numbers[RADIUS] ** 2 and micro.counts[LIVE] == len(micro.weight):
         compact(micro, precision)
-        first, second = _nearest(micro, x, macro, precision, near)
-    within = micro.numbers[RADIUS] ** 2
-    if first <= within:
-        if second <= within and len(micro.shared):
-            micro.shared[near[0], near[1]] += micro.numbers[UNIT]
-            micro.shared[near[1], near[0]] += micro.numbers[UNIT]
-        _absorb(micro, near[0], x)
+        nearest, least = _nearest(micro, x, macro, precision)
+    if least <= micro.numbers[RADIUS] ** 2:
+        _absorb(micro, nearest, x)
     else:
         _open(micro, x, macro)
 
@@ -340,31 +312,25 @@ def _rescale(scale, x, precision):  # type: ignore[no-untyped-def]
 def _renew_unit(micro):  # type: ignore[no-untyped-def]
     unit = micro.numbers[UNIT]
     micro.weight[: micro.counts[LIVE]] /= unit
-    micro.shared[:] /= unit
     micro.numbers[DROPPED] /= unit
     micro.numbers[UNIT] = 1.0
 
 
 @njit(cache=True)
-def _nearest(micro, x, macro, precision, near):  # type: ignore[no-untyped-def]
-    """Put the two nearest micro-clusters into `near`; return their squared distances, infinite where none is."""
-    first = second = np.inf
-    near[0] = near[1] = -1
+def _nearest(micro, x, macro, precision):  # type: ignore[no-untyped-def]
+    """Return the nearest micro-cluster that may absorb an event, and its squared distance, infinite where none may."""
+    nearest, least = -1, np.inf
     for i in range(micro.counts[LIVE]):
         kin = macro == _ANY or macro == micro.macro[i] or (macro >= 0 and micro.macro[i] >= 0)
         if not kin:
             continue
-        mean = micro.mean[i]
         distance = 0.0
         for j in range(len(x)):
-            away = x[j] - mean[j]
+            away = x[j] - micro.mean[i, j]
             distance += away * away * precision[j]
-        if distance < first:
-            second, near[1] = first, near[0]
-            first, near[0] = distance, i
-        elif distance < second:
-            second, near[1] = distance, i
-    return first, second
+        if distance < least:
+            nearest, least = i, distance
+    return nearest, least
 
 
 @njit(cache=True)

@@ -37,6 +37,8 @@ LEAST_MASS = 8.0
 """Events that each half must have."""
 ROUNDS = 12
 """Hard two-Gaussian rounds per halving."""
+TURNS, STEADY = 100, 1e-6
+"""Rounds of power iteration for the main direction, and the change in it that ends them."""
 
 
 class Partition(NamedTuple):
@@ -202,42 +204,17 @@ def _over_split(
     """Return (m,) which leaf each is in; leaves are numbered from 0 by their first members."""
     numbers, group_of = np.unique(groups, return_inverse=True)
     chosen = np.ones(len(numbers), bool) if again is None else np.isin(numbers, again)
-    waiting = [(np.flatnonzero(group_of == k), 0) for k in np.flatnonzero(chosen)]
-    done = [np.flatnonzero(group_of == k) for k in np.flatnonzero(~chosen)]
-    waiting.sort(key=lambda group: int(group[0][0]))
-    while waiting:
-        members, halvings = waiting.pop(0)
-        inside = w[members], mean[members], variance[members]
-        if len(done) + len(waiting) + 2 > leaves or halvings == depth or inside[0].sum() < 2.0 * least_mass:
-            done.append(members)
-            continue
-        side = _halve(*inside, _above(inside[0], inside[1]), ROUNDS, floor)
-        if min(inside[0][side == 0].sum(), inside[0][side == 1].sum()) < max(least_mass, 1e-300):
-            done.append(members)
-        else:
-            halves = members[side == 0], members[side == 1]
-            waiting += [(half, halvings + 1) for half in sorted(halves, key=lambda half: int(half[0]))]
-    leaf = np.empty(len(w), np.int64)
-    for k, members in enumerate(sorted(done, key=lambda members: int(members[0]))):
-        leaf[members] = k
-    return leaf
+    leaf = _by_first(group_of)
+    first = np.unique(leaf, return_index=True)[1]
+    _cut(w, mean, variance, leaf, chosen[group_of[first]], leaves, depth, least_mass, ROUNDS, floor)
+    return _by_first(leaf)
 
 
-def _above(w: Array, mean: Array) -> Array:
-    """Return (m,) int64 1 for those above the centre in the main direction, else 0.
-
-    Its largest entry is made positive: what LAPACK returns may point either way.
-    """
-    centred = mean - (w @ mean) / w.sum()
-    scaled = np.sqrt(w)[:, None] * centred
-    if len(w) < mean.shape[1]:
-        direction = scaled.T @ np.linalg.eigh(scaled @ scaled.T)[1][:, -1]
-    else:
-        direction = np.linalg.eigh(scaled.T @ scaled)[1][:, -1]
-    if direction[np.abs(direction).argmax()] < 0.0:
-        direction = -direction
-    side: Array = (centred @ direction > 0.0).astype(np.int64)
-    return side
+def _by_first(labels: Array) -> Array:
+    """Number groups from 0 by their first members."""
+    _, first, inside = np.unique(labels, return_index=True, return_inverse=True)
+    numbered: Array = np.argsort(np.argsort(first))[inside]
+    return numbered
 
 
 def _merged(
@@ -250,6 +227,99 @@ def _merged(
     _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, floor)
     held, inside = np.unique(leaf, return_inverse=True)
     return inside, gains[np.ix_(held, held)], mass[held]
+
+
+@njit(cache=True)
+def _cut(w, mean, variance, leaf, chosen, leaves, depth, least_mass, rounds, floor):  # type: ignore[no-untyped-def]
+    """Halve the chosen groups in `leaf`, the widest tree first, as long as there is room and mass."""
+    m = len(w)
+    waiting = np.empty(2 * m + 2, np.int64)
+    level = np.zeros(m + len(chosen) + 1, np.int64)
+    begin = end = 0
+    for a in range(len(chosen)):
+        if chosen[a]:
+            waiting[end] = a
+            end += 1
+    count = len(chosen)
+    while begin < end:
+        a = waiting[begin]
+        begin += 1
+        members = np.flatnonzero(leaf == a)
+        its = w[members]
+        if count + 1 > leaves or level[a] == depth or its.sum() < 2.0 * least_mass:
+            continue
+        side = _above(its, mean[members])
+        _halve(its, mean[members], variance[members], side, rounds, floor)
+        high = (its * side).sum()
+        if min(high, its.sum() - high) < max(least_mass, 1e-300) or side.sum() in (0, len(side)):
+            continue
+        stays = side[0]
+        for i in range(len(members)):
+            if side[i] != stays:
+                leaf[members[i]] = count
+        level[a] += 1
+        level[count] = level[a]
+        waiting[end], waiting[end + 1] = a, count
+        end += 2
+        count += 1
+
+
+@njit(cache=True)
+def _above(w, mean):  # type: ignore[no-untyped-def]
+    """Return (m,) int64 1 for those above the centre in the main direction, else 0.
+
+    The direction is found by power iteration from the farthest one; its largest entry is positive, for it has two ends.
+    """
+    m, d = mean.shape
+    centre = np.zeros(d)
+    for i in range(m):
+        for j in range(d):
+            centre[j] += w[i] * mean[i, j]
+    centre /= w.sum()
+    direction, farthest = np.zeros(d), 0.0
+    for i in range(m):
+        away = 0.0
+        for j in range(d):
+            away += (mean[i, j] - centre[j]) ** 2
+        if w[i] * away > farthest:
+            farthest = w[i] * away
+            for j in range(d):
+                direction[j] = mean[i, j] - centre[j]
+    turned = np.empty(d)
+    for _ in range(TURNS):
+        size = np.sqrt((direction**2).sum())
+        if size == 0.0:
+            break
+        direction /= size
+        turned[:] = 0.0
+        for i in range(m):
+            along = 0.0
+            for j in range(d):
+                along += (mean[i, j] - centre[j]) * direction[j]
+            along *= w[i]
+            for j in range(d):
+                turned[j] += along * (mean[i, j] - centre[j])
+        size = np.sqrt((turned**2).sum())
+        if size == 0.0:
+            break
+        change = 0.0
+        for j in range(d):
+            change = max(change, abs(turned[j] / size - direction[j]))
+            direction[j] = turned[j]
+        if change < STEADY:
+            break
+    largest = 0
+    for j in range(d):
+        if abs(direction[j]) > abs(direction[largest]):
+            largest = j
+    sign = -1.0 if direction[largest] < 0.0 else 1.0
+    side = np.zeros(m, np.int64)
+    for i in range(m):
+        along = 0.0
+        for j in range(d):
+            along += (mean[i, j] - centre[j]) * direction[j]
+        side[i] = 1 if sign * along > 0.0 else 0
+    return side
 
 
 @njit(cache=True)

@@ -12,8 +12,10 @@ from driftline.models.clustering.points import points
 if TYPE_CHECKING:
     from driftline.models.clustering.clusters import Clusters
 
-DEADLINE = 200
-"""Eigendecompositions that the semidefinite programs may take: a fraction of a second."""
+DEADLINE = 60
+"""Eigendecompositions that the semidefinite programs may take: less than a tenth of a second."""
+STARTS = 3
+"""Of k-means++ and of EM."""
 BELOW = 0.1
 """Nats an event and feature by which the density must have fallen to be in doubt."""
 LOOKS = 3
@@ -37,10 +39,10 @@ def recover(clusters: Clusters) -> None:
             found.variance,
             k,
             new,
-            around=1,
             margin=restructure.PLAINLY * float(found.weight.sum()),
             penalty=clusters.penalty,
             floor=floor,
+            starts=STARTS,
             deadline=DEADLINE,
         )
         if proposed is not None and proposed.score > mixture.score(held, new, clusters.penalty, floor):

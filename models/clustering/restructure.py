@@ -1,7 +1,7 @@
 """All clusters looked at anew: which go on, which are split, which merge. Ids go on wherever there is reason to.
 
-One look may be a whim of the latest events. After the first events, clusters change only if two looks in a row ask for
-the same.
+One look may be a whim of the latest events. After the first events, clusters change only if several looks in a row ask
+for the same.
 """
 
 from __future__ import annotations
@@ -17,12 +17,21 @@ from driftline.models.clustering.changes import Family
 from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
 from driftline.models.clustering.points import Points
 
+Key = tuple[str, tuple[int, ...], int]
+"""A change that is asked for: what happens, to which clusters, and how many there are then."""
+
 if TYPE_CHECKING:
     from driftline.models.clustering.clusters import Clusters
 
 PLAINLY = 0.05
 """Nats an event by which new clusters must be better than old ones: ties would be cut one way and then the other. Fewer
 clusters must keep half of what the penalty spares."""
+SOON, LATER = 2, 4
+"""Looks in a row that must ask for the same: where a cluster has just changed, and where none has or scale decides."""
+SURE = 1.6
+"""So many times that much better needs no second look where a cluster has just changed."""
+DRIFTED = 500
+"""Events that long ago is just."""
 TRAIL = 0.1
 """Share of the arrivals that its mass would make one expect, below which a part is what a cluster that moves left."""
 ENOUGH = 5.0
@@ -74,7 +83,7 @@ def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> 
     own, weight = clusters.own(), clusters.moments().weight
     undecided = own < UNASSIGNED
     before = own.copy()
-    proposed = []
+    proposed: dict[Key, int] = {}
     spent = np.zeros(len(own), bool)
     for family in changes.families(weight, before, new):
         kind = family.kind
@@ -82,25 +91,40 @@ def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> 
         key = (kind, family.old, len(family.new))
         if kind == "same":
             own[inside] = family.old[0]
-        elif kind in ("split", "merged", "rearranged") and (joined or _plain(clusters, before, new, family)):
-            proposed.append(key)
-            if sure or key in clusters.proposed:
-                spent |= _rearrange(clusters, own, before, new, weight, family, ~undecided)
-    clusters.proposed = [key for key in proposed if not (sure or key in clusters.proposed)]
+        elif kind in ("split", "merged", "rearranged"):
+            plainly = 1.0 if joined else _plainly(clusters, before, new, family)
+            if plainly >= 1.0:
+                drifted = _drifted(clusters, family)
+                asked = clusters.proposed.get(key, 0) + 1
+                if sure or asked >= (SOON if drifted and not joined else LATER) or (drifted and plainly >= SURE):
+                    spent |= _rearrange(clusters, own, before, new, weight, family, ~undecided)
+                else:
+                    proposed[key] = asked
+    clusters.proposed = proposed
     micro.drop(clusters.micro, spent)
     births.forget_empty(clusters)
 
 
-def _plain(clusters: Clusters, before: Array, new: Array, family: Family) -> bool:
-    """Say whether the new clusters of a family explain its micro-clusters plainly better than the old ones."""
+def _drifted(clusters: Clusters, family: Family) -> bool:
+    """Say whether a cluster of a family has just been made anew."""
+    book = clusters.ledger
+    changed = book.changed[: len(ledger.live(book))][np.isin(ledger.live(book), family.old)]
+    return bool(((changed > 0) & (clusters.learnt - changed <= DRIFTED)).any())
+
+
+def _plainly(clusters: Clusters, before: Array, new: Array, family: Family) -> float:
+    """Return how much better the new clusters of a family explain its micro-clusters, 1 being plainly."""
     of_it = np.isin(new, family.new) & np.isin(before, family.old)
     weight, mean, variance = (part[of_it] for part in clusters.moments())
     held = Points(mean, weight, variance)
     old, now = (mixture.score(held, part[of_it], clusters.penalty, clusters.floor) for part in (before, new))
     mass = float(weight.sum())
     fewer = len(family.old) - len(family.new)
-    saved = 0.5 * clusters.penalty * (2 * min(clusters.d, ppp.COUNTED) + 1) * np.log(max(mass, 1.0)) * max(fewer, 0)
-    return now - old >= (0.5 * saved if fewer > 0 else PLAINLY * mass)
+    if fewer > 0:
+        free = 2 * min(clusters.d, ppp.COUNTED) + 1
+        spared = 0.5 * clusters.penalty * free * np.log(max(mass, 2.0)) * fewer
+        return float((now - old) / (0.5 * spared))
+    return float((now - old) / (PLAINLY * mass))
 
 
 def _rearrange(

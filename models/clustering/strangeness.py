@@ -72,9 +72,9 @@ def ruler(recent: Recent, d: int) -> Ruler:
     n = min(int(recent.counts[0]), HELD)
     if n < FEW:
         return Ruler(np.zeros(0), np.inf)
-    distance = recent.distance[:n]
-    middle = np.median(distance)
-    spread = np.median(np.abs(distance - middle))
+    distance = np.sort(recent.distance[:n])
+    middle = distance[n // 2]
+    spread = np.sort(np.abs(distance - middle))[n // 2]
     gaussian = float(np.sqrt(chdtri(d, 1.0 - USUAL) / d))
     return Ruler(np.sort(recent.log_density[:n]), max(gaussian, float(middle + SPREADS * spread)))
 

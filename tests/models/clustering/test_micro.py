@@ -117,7 +117,7 @@ def test_weights_add_up_to_the_decayed_events_less_what_was_dropped(n, half_life
     assert micro.moments(made).weight.sum() + dropped == pytest.approx(decayed.sum(), rel=1e-9)
     assert made.counts[:2].tolist() == [n, len(micro.moments(made).weight)]
     assert made.counts[LIVE] <= most
-    for part in (made.weight, made.mean, made.variance, made.seen, made.shared):
+    for part in (made.weight, made.mean, made.variance, made.seen):
         assert not part[made.counts[LIVE] :].any()
     assert made.seen.max() == n
 
@@ -186,18 +186,6 @@ def test_where_each_has_a_macro_of_its_own_room_is_made_all_the_same():
         assert live <= 5
         made.macro[:live] = np.arange(live)
     assert made.counts[LEARNT] == 30
-
-
-def test_shared_density_lies_between_neighbours_alone():
-    rng = np.random.default_rng(3)
-    X = np.concatenate([rng.uniform(-1, 1, (2000, 2)), rng.uniform(5, 7, (2000, 2))])
-    made = micro.make(2)
-    micro.learn(made, rng.permutation(X))
-    held, low = micro.shared(made), micro.moments(made).mean[:, 0] < 0
-    assert np.array_equal(held, held.T)
-    assert not held.diagonal().any()
-    assert held[np.ix_(low, low)].sum() > 100
-    assert held[np.ix_(low, ~low)].sum() == 0.0
 
 
 def test_constant_and_extreme_features_do_no_harm():
