@@ -137,7 +137,7 @@ class Assignment(NamedTuple):
     distance: float
     """Root of the mean squared distance to the nearest cluster, in that one's own standard deviations: 1 is usual."""
     novelty: float
-    """In [0, 1]: how strange the event is, as `score_one` says it."""
+    """In [0, 1]: how strange the event is: the share of the latest events that are less so."""
 
 
 @runtime_checkable

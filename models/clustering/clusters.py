@@ -67,7 +67,9 @@ class Answers(NamedTuple):
     distance: Array
     """(n,) to the nearest cluster, in its own standard deviations; infinite where there is none yet."""
     novelty: Array
-    """(n,) in [0, 1)."""
+    """(n,) in [0, 1): the share of the latest events that lie nearer to mass."""
+    mass: Array
+    """(n,) distance to mass, in standard deviations of all events; 0 before there are clusters."""
 
 
 class Clusters:
@@ -127,12 +129,13 @@ class Clusters:
         n = len(X)
         if self.frozen is None:
             none = np.full(n, UNASSIGNED)
-            return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n)), none, None
+            return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n)), none, None
         said = frozen.say(self.frozen, X)
         internal = np.where(said.distance <= self.rank.far, self.frozen.ids[said.best], UNASSIGNED)
         ids = np.maximum(internal, UNASSIGNED)
-        novelty = strange.strangeness(self.rank, said.log_density)
-        return Answers(ids, np.where(ids >= 0, said.confidence, 0.0), said.distance, novelty), internal, said
+        novelty = strange.strangeness(self.rank, said.mass)
+        confidence = np.where(ids >= 0, said.confidence, 0.0)
+        return Answers(ids, confidence, said.distance, novelty, said.mass), internal, said
 
     def filled(self, X: Array) -> Array:
         """Return events (n, d) with what is missing (nan) taken from the mean of all before this block."""
@@ -153,7 +156,7 @@ class Clusters:
             atoms.learn(self.atoms, chunk)
             drifting.record(self.latest, chunk, internal)
             if said is not None:
-                strange.record(self.recent, said.log_density, said.distance)
+                strange.record(self.recent, said.mass, said.log_density, said.distance)
                 places = said.best[internal != UNASSIGNED]
                 self.tally += np.bincount(places, minlength=ledger.ROOM)
             done = until
@@ -209,7 +212,7 @@ class Clusters:
         known = ids != UNASSIGNED
         if known.any():
             held = macros.macros(micro.Moments(*(part[known] for part in found)), ids[known], self.floor)
-            self.frozen = frozen.freeze(held, self.micro.scale[0], micro.per_sd(self.micro))
+            self.frozen = frozen.freeze(held, found, self.micro.scale[0], micro.per_sd(self.micro))
             if self.redrawn:
                 said = frozen.say(self.frozen, self.latest.X)
                 near = said.distance <= self.rank.far
@@ -277,6 +280,8 @@ class Clusters:
                 mean=np.hstack([self.frozen.mean, wide]),
                 precision=np.hstack([self.frozen.precision, np.zeros_like(wide)]),
                 fill=np.append(self.frozen.fill, values),
+                held=np.hstack([self.frozen.held, np.tile(values, (len(self.frozen.held), 1))]),
+                per_sd=np.append(self.frozen.per_sd, np.zeros(len(values))),
             )
 
     def parts(self) -> dict[str, Any]:

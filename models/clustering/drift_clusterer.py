@@ -59,7 +59,7 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
     True
     >>> model.predict_one({"load": 21.0, "heat": 40.0}) == model.predict_one({"load": 79.0, "heat": 41.0})
     False
-    >>> model.score_one({"load": 50.0, "heat": 40.0}) > 0.99 > model.score_one({"load": 20.0, "heat": 40.0})
+    >>> model.score_one({"load": 50.0, "heat": 40.0}) > 2 * model.score_one({"load": 20.0, "heat": 40.0})
     True
 
     """
@@ -103,8 +103,10 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         return self.assign_one(x).cluster
 
     def score_one(self, x: Features) -> float:
-        """Return how strange an event is, in [0, 1): the share of the latest events that lie more densely."""
-        return self.assign_one(x).novelty
+        """Return how strange an event is: how far from all mass it lies, in standard deviations of all events."""
+        if self._clusters is None:
+            return 0.0
+        return float(self._clusters.answer(self._dense([x])).mass[0])
 
     def assign_one(self, x: Features) -> Assignment:
         """Return an event's cluster, how sure that is, how far it lies and how strange the event is."""
@@ -152,8 +154,8 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         return self.assign_many(X).ids
 
     def score_many(self, X: Array) -> Array:
-        """Return (n,) how strange events (n, d) are, in [0, 1)."""
-        return self.assign_many(X).novelty
+        """Return (n,) how strange events (n, d) are, as `score_one` says."""
+        return self.assign_many(X).mass
 
     def assign_many(self, X: Array) -> Answers:
         """Return all that is said of events (n, d)."""
@@ -349,11 +351,11 @@ _NOWHERE = Assignment(UNASSIGNED, 0.0, float("inf"), 0.0)
 
 
 def _nothing(n: int) -> Answers:
-    return Answers(np.full(n, UNASSIGNED), np.zeros(n), np.full(n, np.inf), np.zeros(n))
+    return Answers(np.full(n, UNASSIGNED), np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n))
 
 
 def _assignments(answers: Answers) -> list[Assignment]:
-    return [Assignment(*row) for row in zip(*(part.tolist() for part in answers), strict=True)]
+    return [Assignment(*row) for row in zip(*(part.tolist() for part in answers[:4]), strict=True)]
 
 
 def _number(value: Any) -> bool:

@@ -12,6 +12,7 @@ from numba import njit
 from driftline.models import arrays
 from driftline.models.base import Array, Plain
 from driftline.models.clustering.macros import PRIOR, Macros
+from driftline.models.clustering.micro import Moments
 
 
 class Frozen(NamedTuple):
@@ -29,6 +30,12 @@ class Frozen(NamedTuple):
     """(d,) what an event that lacks a feature is taken to have: the mean of all events."""
     active: Array
     """(1,) int64: features that varied, at least 1."""
+    held: Array
+    """(m, d) means of all micro-clusters."""
+    within: Array
+    """(m,) their mean variances, in squared standard deviations of all events."""
+    per_sd: Array
+    """(d,) 1 / standard deviation of all events; 0 for a feature that was constant."""
 
 
 class Said(NamedTuple):
@@ -44,15 +51,19 @@ class Said(NamedTuple):
     """(n,) int64: the nearest cluster, in its own standard deviations."""
     distance: Array
     """(n,) how far that is: root of the mean squared distance."""
+    mass: Array
+    """(n,) root of the mean squared distance to events of the nearest micro-cluster, in standard deviations of all."""
 
 
-def freeze(macros: Macros, mean: Array, per_sd: Array, share: Array | None = None) -> Frozen:
+def freeze(macros: Macros, moments: Moments, mean: Array, per_sd: Array, share: Array | None = None) -> Frozen:
     """Return clusters given in standardised units, in the features' own.
 
     Parameters
     ----------
     macros
         At least one.
+    moments
+        All micro-clusters, in standardised units.
     mean, per_sd
         (d,) of all events: mean, and 1 / standard deviation, 0 for a constant feature.
     share
@@ -62,19 +73,35 @@ def freeze(macros: Macros, mean: Array, per_sd: Array, share: Array | None = Non
     mass = macros.mass + PRIOR * macros.mass.mean() if share is None else share
     level = np.log(mass / mass.sum()) - 0.5 * np.log(macros.variance).sum(axis=1)
     sd = np.where(per_sd > 0.0, 1.0 / np.where(per_sd > 0.0, per_sd, 1.0), 0.0)
-    return Frozen(macros.ids, level, macros.mean * sd + mean, per_sd**2 / macros.variance, mean.copy(), _active(per_sd))
-
-
-def _active(per_sd: Array) -> Array:
-    return np.array([max(int((per_sd > 0.0).sum()), 1)])
+    active = max(int((per_sd > 0.0).sum()), 1)
+    return Frozen(
+        macros.ids,
+        level,
+        macros.mean * sd + mean,
+        per_sd**2 / macros.variance,
+        mean.copy(),
+        np.array([active]),
+        moments.mean * sd + mean,
+        moments.variance.sum(axis=1) / active,
+        per_sd.copy(),
+    )
 
 
 def restored(state: Mapping[str, Plain], d: int) -> Frozen:
     """Return what gave this flat state. Raises `ValueError` where its parts do not fit each other."""
-    ids = state.get("ids")
-    k = len(ids) if isinstance(ids, np.ndarray) and ids.ndim == 1 else 0
+    ids, within = state.get("ids"), state.get("within")
+    k = len(ids) if isinstance(ids, np.ndarray) else 0
+    m = len(within) if isinstance(within, np.ndarray) else 0
     made = Frozen(
-        np.zeros(k, np.int64), np.zeros(k), np.zeros((k, d)), np.zeros((k, d)), np.zeros(d), np.ones(1, np.int64)
+        np.zeros(k, np.int64),
+        np.zeros(k),
+        np.zeros((k, d)),
+        np.zeros((k, d)),
+        np.zeros(d),
+        np.ones(1, np.int64),
+        np.zeros((m, d)),
+        np.zeros(m),
+        np.zeros(d),
     )
     arrays.refill(made, state)
     return made
@@ -83,15 +110,19 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
 def say(frozen: Frozen, X: Array) -> Said:
     """Return what the clusters say of events (n, d) that have all features.
 
-    >>> one, mean = np.ones(1, np.int64), np.array([[0.0], [8.0]])
-    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, np.ones((2, 1)), np.zeros(1), one)
+    >>> mean, ones = np.array([[0.0], [8.0]]), np.ones((2, 1))
+    >>> two = Frozen(
+    ...     np.array([4, 9]), np.zeros(2), mean, ones, np.zeros(1), np.ones(1, np.int64), mean, np.zeros(2), np.ones(1)
+    ... )
     >>> said = say(two, np.array([[0.5], [8.0], [40.0]]))
     >>> two.ids[said.best].tolist(), said.distance.round(1).tolist()
     ([4, 9, 9], [0.5, 0.0, 32.0])
     """
     n = len(X)
-    said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n))
-    _say(frozen.level, frozen.mean, frozen.precision, float(frozen.active[0]), X, *said)
+    said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n))
+    active = float(frozen.active[0])
+    _say(frozen.level, frozen.mean, frozen.precision, active, X, *said[:5])
+    _to_mass(frozen.held, frozen.within, frozen.per_sd, active, X, said.mass)
     return said
 
 
@@ -119,3 +150,17 @@ def _say(level, mean, precision, active, X, best, confidence, log_density, near,
         confidence[t] = 1.0 / total
         log_density[t] = joint[first] + np.log(total)
         distance[t] = np.sqrt(closest / active)
+
+
+@njit(cache=True)
+def _to_mass(held, within, per_sd, active, X, mass):  # type: ignore[no-untyped-def]
+    m, d = held.shape
+    for t in range(len(X)):
+        nearest = np.inf
+        for i in range(m):
+            squared = 0.0
+            for j in range(d):
+                away = (X[t, j] - held[i, j]) * per_sd[j]
+                squared += away * away
+            nearest = min(nearest, squared / active + within[i])
+        mass[t] = np.sqrt(nearest)

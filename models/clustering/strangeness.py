@@ -1,8 +1,8 @@
 """How strange an event is among the latest ones, and from where on it belongs to no cluster.
 
-Clusters are never the Gaussians that stand for them, so neither is read from a table: a density tells of strangeness
-by its rank among those of the latest events, each taken before it was learnt; and what is too far from all clusters is
-so by the median and the spread of the latest distances, which half of the events would have to move.
+Clusters are never the Gaussians that stand for them, so neither is read from a table: the distance to mass tells of
+strangeness by its rank among those of the latest events, each taken before it was learnt; and what is too far from all
+clusters is so by the median and the spread of the latest distances, which half of the events would have to move.
 
 References
 ----------
@@ -31,6 +31,8 @@ SPREADS = 6.0
 class Recent(NamedTuple):
     """Rings of the latest events, the oldest overwritten."""
 
+    mass: Array
+    """(HELD,) distances to the nearest micro-cluster."""
     log_density: Array
     """(HELD,) nats."""
     distance: Array
@@ -43,20 +45,20 @@ class Ruler(NamedTuple):
     """What strangeness is measured by until the next look."""
 
     sorted: Array
-    """(n,) log densities, ascending."""
+    """(n,) distances to mass, ascending."""
     far: float
     """The distance from which on an event belongs to no cluster."""
 
 
 def make() -> Recent:
     """Return rings that hold nothing."""
-    return Recent(np.zeros(HELD), np.zeros(HELD), np.zeros(1, np.int64))
+    return Recent(np.zeros(HELD), np.zeros(HELD), np.zeros(HELD), np.zeros(1, np.int64))
 
 
-def record(recent: Recent, log_density: Array, distance: Array) -> None:
+def record(recent: Recent, mass: Array, log_density: Array, distance: Array) -> None:
     """Take events (n,), in order."""
     at = (recent.counts[0] + np.arange(len(distance))) % HELD
-    recent.log_density[at], recent.distance[at] = log_density, distance
+    recent.mass[at], recent.log_density[at], recent.distance[at] = mass, log_density, distance
     recent.counts[0] += len(distance)
 
 
@@ -76,23 +78,23 @@ def ruler(recent: Recent, d: int) -> Ruler:
     middle = distance[n // 2]
     spread = np.sort(np.abs(distance - middle))[n // 2]
     gaussian = float(np.sqrt(chdtri(d, 1.0 - USUAL) / d))
-    return Ruler(np.sort(recent.log_density[:n]), max(gaussian, float(middle + SPREADS * spread)))
+    return Ruler(np.sort(recent.mass[:n]), max(gaussian, float(middle + SPREADS * spread)))
 
 
-def strangeness(ruler: Ruler, log_density: Array) -> Array:
-    """Return (n,) in [0, 1): the share of the latest events that are denser; beyond the last of them it still grows.
+def strangeness(ruler: Ruler, mass: Array) -> Array:
+    """Return (n,) in [0, 1): the share of the latest events that lie nearer; beyond the last of them it still grows.
 
     >>> recent = make()
-    >>> record(recent, np.linspace(-9, 0, 999), np.ones(999))
-    >>> strangeness(ruler(recent, 2), np.array([1.0, -4.5, -9.1, -50.0])).round(4).tolist()
+    >>> record(recent, np.linspace(0, 9, 999), np.zeros(999), np.ones(999))
+    >>> strangeness(ruler(recent, 2), np.array([0.0, 4.5, 9.1, 50.0])).round(4).tolist()
     [0.0, 0.499, 0.999, 0.9999]
     """
     n = len(ruler.sorted)
     if not n:
-        return np.zeros(len(log_density))
-    denser = n - np.searchsorted(ruler.sorted, log_density, side="right")
-    beyond = np.maximum(ruler.sorted[0] - log_density, 0.0)
-    scale = max(float(ruler.sorted[n // 2] - ruler.sorted[0]), 1e-9)
+        return np.zeros(len(mass))
+    nearer = np.searchsorted(ruler.sorted, mass, side="left")
+    beyond = np.maximum(mass - ruler.sorted[-1], 0.0)
+    scale = max(float(ruler.sorted[-1] - ruler.sorted[n // 2]), 1e-9)
     # Of n + 1 equally probable ranks the last one is 1 / (n + 1); what lies beyond shares it out.
-    last: Array = np.where(denser == n, 1.0 - (1.0 - beyond / (scale + beyond)) / (n + 1), denser / (n + 1))
+    last: Array = np.where(nearer == n, 1.0 - (1.0 - beyond / (scale + beyond)) / (n + 1), nearer / (n + 1))
     return last

@@ -166,11 +166,15 @@ def test_clusters_are_found_without_their_number_and_keep_their_ids(make, seed):
 def test_strangeness_is_a_rank_among_the_latest():
     model = DriftClusterer()
     model.learn_many(STREAM.X[:2_000])
-    novelty = model.score_many(STREAM.X[2_000:2_400])
+    novelty = model.assign_many(STREAM.X[2_000:2_400]).novelty
     assert abs(np.mean(novelty > 0.9) - 0.1) < 0.05
-    assert model.score_one(dict(enumerate([40.0, 40.0, 40.0]))) > 0.9995
-    near, far = model.score_many(np.array([[40.0] * 3, [400.0] * 3]))
+    assert model.assign_one(dict(enumerate([40.0, 40.0, 40.0]))).novelty > 0.9995
+    near, far = model.assign_many(np.array([[40.0] * 3, [400.0] * 3])).novelty
     assert near < far < 1.0
+    assert (
+        np.argsort(model.score_many(STREAM.X[:50])).tolist()
+        == np.argsort(model.assign_many(STREAM.X[:50]).mass).tolist()
+    )
 
 
 def test_clusters_found_anew_keep_their_ids():
