@@ -81,7 +81,7 @@ def check_truth(stream, ids, told):
     assert {news.kind for offset, news in told if offset >= half} == {kind}
     assert {news.kind for offset, news in told if offset < half} == {"born"}
     after = Counter(one for one, truth in zip(ids[-500:], stream.labels[-500:], strict=True) if truth == label)
-    assert after.most_common(1)[0][0] == who and after[who] > 0.9 * after.total()
+    assert after[who] > 0.9 * after.total()
     before = Counter(ids[half - 300 : half])
     assert (before[who] > 0) == (kind == "moved")
 
@@ -110,7 +110,7 @@ def test_clusters_are_told_measured_and_drawn_exactly_once_across_kills(bench):
     png = bench.folder / "clusters.png"
     shown = bench.run("models", "show", "s", "places", "--png", str(png))
     assert shown.exit_code == 0, shown.output
-    assert "clusters now: 4" in shown.output and "what happened" in shown.output
+    assert all(said in shown.output for said in ("clusters now: 4", "what happened", "jumped"))
     lives = json.loads(bench.run("models", "show", "s", "places", "--json").output)["lives"]
 
     sensors, births = Sensors(), 0
@@ -131,7 +131,10 @@ def test_clusters_are_told_measured_and_drawn_exactly_once_across_kills(bench):
         assert [(one.y, one.confidence, one.distance, one.novelty) for one in mine] == wanted
         head = f"model/places/{bench.name}/{n}/"
         assert [
-            (id_.removeprefix(head), *(one.get(part) for part in ("action", "who", "others", "text", "before", "after")))
+            (
+                id_.removeprefix(head),
+                *(one.get(part) for part in ("action", "who", "others", "text", "before", "after")),
+            )
             for id_, one in sorted(alarms.items())
             if id_.startswith(head)
         ] == sorted(living(told))
