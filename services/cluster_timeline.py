@@ -49,7 +49,8 @@ def spans(life: ClusterLife) -> list[Span]:
         for known in (one.who, *one.others):
             start.setdefault(known, None)
     for now in life.clusters:
-        start[now.id] = now.born
+        if start.get(now.id) is None:  # a birth is told when it is sure: that is where the bar begins
+            start[now.id] = now.born
         end[now.id] = None
     found = [Span(id_, at, end.get(id_)) for id_, at in start.items()]
     return sorted(found, key=lambda span: (-1 if span.start is None else span.start, span.id))

@@ -57,7 +57,8 @@ class Drift(Part):
     """What is watched: `loss`, `score` (anomaly), `distance` and `mass` (cluster); left out, all that there is."""
     policy: Literal["alarm", "recluster", "reset", "challenger"] = "alarm"
     """`alarm` only tells; `recluster` lets the model find its clusters anew; `reset` starts the model anew;
-    `challenger` hands the lead of the model's contest to the best of the others. A loss that fell is only told."""
+    `challenger` hands the lead of the model's contest to the best of the others. What is better now is only told: a
+    loss or a distance that fell, fewer events of no cluster."""
     rest: int = Field(500, ge=0, le=1_000_000)
     """Answers of a new model whose score, distance and mass are not watched yet."""
     budget: float = Field(1.0, gt=0, le=10_000)

@@ -223,7 +223,7 @@ class Slot:
         self.drifts += 1
         drifted = Drifted("loss", "", change, judged)
         raised.append((place, self, drifted))
-        if change.rose and self.config.drift.policy in CHANGES:
+        if not drifted.better and self.config.drift.policy in CHANGES:
             drifted.action = self.config.drift.policy
             self.change(place, raised)
 
@@ -374,7 +374,7 @@ class EventSlot(Slot):
             seen["mass"] = [said[row][0] for row in rows]  # type: ignore[index]
         for row, drifted in self.watch.answered(seen):
             self.drifts += 1
-            if self.config.drift.policy in CHANGES:
+            if not drifted.better and self.config.drift.policy in CHANGES:
                 drifted.action, self.watch.due = self.config.drift.policy, True
             raised.append((run[rows[row]].place, self, drifted))
 

@@ -12,6 +12,7 @@ from driftline.streams.drift import Watch
 from driftline.streams.masses import Masses
 from driftline.streams.past import Change
 from driftline.streams.signals import Signal
+from driftline.streams.tasks import NO_CLUSTER
 from driftline.streams.twin import Twin
 
 
@@ -25,6 +26,17 @@ class Drifted(msgspec.Struct, gc=False):
     count: int
     """Values that were watched until then; of the loss, labels judged."""
     action: str = "alarm"
+
+    @property
+    def better(self) -> bool:
+        """Whether it is no harm: the loss or the distance fell, or fewer events belong to no cluster.
+
+        >>> change = Change(2.0, 1.0, 1.1, 0.99, 300, 100)
+        >>> Drifted("distance", "", change, 400).better, Drifted("mass", "7", change, 400).better
+        (True, False)
+        """
+        wanted_low = self.signal in ("loss", "distance") or (self.signal == "mass" and self.who == NO_CLUSTER)
+        return wanted_low and not self.change.rose
 
 
 class Watcher:

@@ -39,6 +39,11 @@ def test_a_forgotten_birth_is_known_of_those_alive():
     assert spans(ClusterLife((now(4, 7),), (), 100, ("a",))) == [Span(4, 7, None)]
 
 
+def test_a_life_begins_where_its_birth_was_told_though_the_cluster_is_older():
+    told = LifeEvent(1_000, "born", 4, (), "")
+    assert spans(ClusterLife((now(4, 50),), (told,), 2_000, ("a",))) == [Span(4, 1_000, None)]
+
+
 def test_those_alive_are_always_shown_and_of_the_others_the_last():
     alive = tuple(now(k, 1) for k in range(1_000, 1_000 + ROWS - 2))
     gone = tuple(LifeEvent(at, "died", at, (), "") for at in range(1, 200))

@@ -1,122 +1,163 @@
-"""Clusters on a live sensor stream: each event has its place, and each birth and death is told, once, whatever dies."""
+"""Clusters on a live sensor stream: each event has its place, and each life is told, once, whatever dies.
+
+Sensor `north` sees a cluster come to be and `south` one that jumps, both half-way; each has a lane of its own.
+"""
 
 import json
-import os
-from itertools import islice
-from pathlib import Path
+from collections import Counter
 
-import leaders
-import numpy as np
 import pytest
-from leaders import Leaders
 from live import Bench, eventually
 
+from driftline.models.clustering.drift_clusterer import DriftClusterer
+from driftline.models.clustering.life_streams import life_stream
 from driftline.services.partitioner import partition_of
 from driftline.services.publisher import publish
 from driftline.services.scrape import scrape
 from driftline.services.sources.source import START, Record
 from driftline.services.verify import verify
 from driftline.streams.events import SensorEvent
+from driftline.streams.slots import STEP
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-COUNT = 3_000
-REACH, IDLE = 2.0, 150
+EACH, HALF_LIFE = 3_000, 500.0
+SENSORS = {"north": "birth", "south": "jump"}
 MODELS = f"""\
-places = {{ class = "leaders:Leaders", task = "cluster", parameters = {{ reach = {REACH}, idle = {IDLE} }} }}"""
+[streams.s.models.places]
+class = "drift-clusterer"
+parameters = {{ half_life = {HALF_LIFE} }}
+drift = {{ policy = "recluster", on = ["distance"], rest = 1200 }}"""
 
 
-class Regimes:
-    """Readings of sensors that are in one of three states; half-way one of them ends and another one begins."""
+class Sensors:
+    """Readings of both in turn."""
 
-    centres = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
+    def __init__(self, start=0, stop=EACH):
+        self.start, self.stop = start, stop
+        self.total = len(SENSORS) * (stop - start)
+        self.planted = {sensor: life_stream(kind, EACH, 4) for sensor, kind in SENSORS.items()}
 
-    def __init__(self, start=0, stop=COUNT):
-        self.start, self.total = start, stop - start
+    def rows(self, sensor):
+        """All the readings of one."""
+        return [{f"s{j}": value for j, value in enumerate(row)} for row in self.planted[sensor].X.tolist()]
 
     def __iter__(self):
-        yield from islice(self._all(), self.start, self.start + self.total)
-
-    def _all(self):
-        rng = np.random.default_rng(5)
-        for i in range(COUNT):
-            state = int(rng.integers(3))
-            if i >= COUNT // 2 and state == 2:
-                state = 3
-            a, b = (self.centres[state] + rng.normal(0.0, 0.4, 2)).tolist()
-            event = SensorEvent(id=f"e{i}", at=START + i / 10, sensor=f"k{i % 8}", x={"a": a, "b": b})
-            yield Record(event.at, "s", "event", event.key, event)
+        rows = {sensor: self.rows(sensor) for sensor in SENSORS}
+        for i in range(self.start, self.stop):
+            for sensor in SENSORS:
+                event = SensorEvent(id=f"{sensor}{i}", at=START + i / 10, sensor=sensor, x=rows[sensor][i])
+                yield Record(event.at, "s", "event", event.key, event)
 
 
-def by_hand():
-    """What the model says of each event, and the alarms, of each lane."""
-    models = Leaders(REACH, IDLE), Leaders(REACH, IDLE)
-    said, told = {}, []
-    offsets = [0, 0]
-    for record in Regimes():
-        event = record.value
-        n = partition_of(event.sensor.encode(), 2)
-        [said[event.id]] = models[n].prequential_rows([event.x])
-        told += [(n, offsets[n], news.kind, news.who, list(news.others) or None) for news in models[n].news()]
-        offsets[n] += 1
-    return said, told, models
+def by_hand(rows, drifted):
+    """The model taken along by hand, its clusters found anew at the first step after each of the drifts told."""
+    model = DriftClusterer(half_life=HALF_LIFE)
+    steps = sorted({(offset // STEP + 1) * STEP for offset in drifted})
+    said, told, start = [], [], 0
+    for end in [*steps, EACH]:
+        said += model.prequential_rows(rows[start:end])
+        told += [(start + news.row, news) for news in model.news()]
+        if end in steps:
+            model.recluster()
+            told += [(end - 1, news) for news in model.news()]
+        start = end
+    return said, told, model
+
+
+def living(told):
+    """The alarms about clusters' lives, as they are to be, of these news."""
+    heard = Counter()
+    for offset, news in told:
+        again, heard[offset] = heard[offset], heard[offset] + 1
+        id_ = f"{offset}" + (f"/{again}" if again else "")
+        yield id_, news.kind, news.who, list(news.others) or None, news.text, news.before, news.after
+
+
+def check_truth(stream, ids, told):
+    """What was planted is what was told: once, after it happened, and of the right cluster."""
+    [(kind, half, label, _)] = stream.events
+    [who] = [news.who for offset, news in told if offset >= half]
+    assert {news.kind for offset, news in told if offset >= half} == {kind}
+    assert {news.kind for offset, news in told if offset < half} == {"born"}
+    after = Counter(one for one, truth in zip(ids[-500:], stream.labels[-500:], strict=True) if truth == label)
+    assert after[who] > 0.9 * after.total()
+    before = Counter(ids[half - 300 : half])
+    assert (before[who] > 0) == (kind == "moved")
 
 
 @pytest.fixture
-def bench(tmp_path, broker, redis_url, monkeypatch):
-    folder = str(Path(leaders.__file__).parent)
-    path = os.environ.get("PYTHONPATH")
-    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{path}" if path else folder)
+def bench(tmp_path, broker, redis_url):
     return Bench(tmp_path, broker, redis_url)
 
 
-def test_clusters_are_told_measured_and_drawn_exactly_once_across_a_kill(bench):
+def test_clusters_are_told_measured_and_drawn_exactly_once_across_kills(bench):
     bench.write(MODELS, f'predictions = "{bench.name}.clusters"')
     with bench.stack() as stack:
-        publish(Regimes(0, COUNT // 3), bench.settings.kafka.brokers, bench.settings.streams)
+        publish(Sensors(0, EACH // 3), bench.settings.kafka.brokers, bench.settings.streams)
         stack.kill_streams()  # somewhere in the middle
-        publish(Regimes(COUNT // 3, COUNT), bench.settings.kafka.brokers, bench.settings.streams)
+        publish(Sensors(EACH // 3, EACH), bench.settings.kafka.brokers, bench.settings.streams)
         stack.start_streams()
-        eventually(lambda: len(bench.predictions()) > COUNT // 2, "predictions after the kill")
+        eventually(lambda: len(bench.predictions()) > EACH, "predictions after the kill")
         stack.kill_streams()
         stack.start_streams()
-        eventually(bench.handled, "all messages handled")
+        eventually(bench.handled, "all messages handled", 300.0)
         seen = scrape(stack.metrics_url)
-    wanted, events, models = by_hand()
 
-    found = bench.predictions()
-    assert len(found) == COUNT
-    assert all(one.id.startswith("places/") for one in found)
-    for one in found:
-        place = wanted[one.of]
-        distance = None if place.distance == float("inf") else place.distance
-        assert (one.y, one.confidence, one.distance, one.novelty) == (
-            "unknown" if place.cluster < 0 else str(place.cluster), place.confidence, distance, place.novelty,
-        )  # fmt: skip
-
-    told = bench.alarms()
-    assert {kind for _, _, kind, _, _ in events} == {"born", "died"}
-    assert sorted((one["id"], one["action"], one["who"], one.get("others")) for one in told) == sorted(
-        (f"model/places/{bench.name}/{n}/{offset}", kind, who, others) for n, offset, kind, who, others in events
-    )
-    for n, model in enumerate(models):
-        alive = len(model.clusters)
-        assert seen.mean("driftline_model", stream="s", model="places", partition=str(n), name="clusters") == alive
-    assert seen.total("driftline_model_events_total", stream="s", model="places", kind="born") == sum(
-        model.born for model in models
-    )
-
+    found = {one.of: one for one in bench.predictions()}
+    alarms = {one["id"]: one for one in bench.alarms()}
+    assert len(found) == len(bench.predictions()) == len(SENSORS) * EACH
     png = bench.folder / "clusters.png"
-    said = bench.run("models", "show", "s", "places", "--png", str(png))
-    assert said.exit_code == 0, said.output
-    assert "what happened" in said.output
-    assert all(bench.folder.joinpath(f"clusters-{n}.png").read_bytes()[:4] == b"\x89PNG" for n in (0, 1))
+    shown = bench.run("models", "show", "s", "places", "--png", str(png))
+    assert shown.exit_code == 0, shown.output
+    assert all(said in shown.output for said in ("clusters now: 4", "what happened", "jumped"))
     lives = json.loads(bench.run("models", "show", "s", "places", "--json").output)["lives"]
-    for n, model in enumerate(models):
-        assert [row["id"] for row in lives[str(n)]["clusters"]] == [
-            one.id for one in sorted(model.life().clusters, key=lambda one: (-one.share, one.id))
+
+    sensors, births = Sensors(), 0
+    for sensor in SENSORS:
+        n = partition_of(sensor.encode(), 2)
+        drifts = {id_: one for id_, one in alarms.items() if id_.startswith(f"drift/places/{bench.name}/{n}/")}
+        assert {(one["signal"], one["detector"]) for one in drifts.values()} == {("distance", "adwin")}
+        anew = [int(id_.split("/")[4]) for id_, one in drifts.items() if one["action"] == "recluster"]
+        assert anew, "no drift set off the policy"
+        said, told, model = by_hand(sensors.rows(sensor), anew)
+
+        wanted = [
+            ("unknown" if one.cluster < 0 else str(one.cluster), one.confidence,
+             None if one.distance == float("inf") else one.distance, one.novelty)
+            for one in said
+        ]  # fmt: skip
+        mine = [found[f"{sensor}{i}"] for i in range(EACH)]
+        assert [(one.y, one.confidence, one.distance, one.novelty) for one in mine] == wanted
+        head = f"model/places/{bench.name}/{n}/"
+        assert [
+            (
+                id_.removeprefix(head),
+                *(one.get(part) for part in ("action", "who", "others", "text", "before", "after")),
+            )
+            for id_, one in sorted(alarms.items())
+            if id_.startswith(head)
+        ] == sorted(living(told))
+        check_truth(sensors.planted[sensor], [one.y for one in mine], told)
+
+        gauges = model.gauges()
+        for name in ("clusters", "unknown_share", "features"):
+            value = seen.mean("driftline_model", stream="s", model="places", partition=str(n), name=name)
+            assert value == gauges[name]
+        births += sum(news.kind == "born" for _, news in told)
+
+        life = model.life()
+        rows = lives[str(n)]["clusters"]
+        assert [row["id"] for row in rows] == [
+            one.id for one in sorted(life.clusters, key=lambda one: (-one.share, one.id))
         ]
-        assert len(lives[str(n)]["history"]) == len(model.history)
+        assert [(one["at"], one["kind"], one["who"]) for one in lives[str(n)]["history"]] == [
+            one[:3] for one in life.history
+        ]
+        assert bench.folder.joinpath(f"clusters-{n}.png").read_bytes()[:4] == b"\x89PNG"
+    assert seen.total("driftline_model_events_total", stream="s", model="places", kind="born") == births
+    assert seen.total("driftline_model_events_total", stream="s", model="places", kind="moved") == 1
+
     verdicts = [verify(bench.settings, "s", n) for n in (0, 1)]
     assert all(verdict.equal for verdict in verdicts), [verdict.as_json() for verdict in verdicts]
-    assert sum(verdict.predictions for verdict in verdicts) == COUNT
+    assert sum(verdict.predictions for verdict in verdicts) == len(SENSORS) * EACH

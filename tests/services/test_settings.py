@@ -205,6 +205,13 @@ def test_what_the_shipped_file_shows_as_a_default_is_the_default() -> None:
     assert Settings(**uncommented) == read(DEFAULT, {}, {}).settings
 
 
+def test_the_example_in_the_shipped_file_works_when_uncommented() -> None:
+    streams = Settings(**tomllib.loads(re.sub(r"(?m)^#(?=  )", "", DEFAULT.read_text()))).streams
+    model = streams["plant"].models["states"]
+    assert (streams["plant"].prediction_topic, model.effective_task) == ("plant.clusters", "cluster")
+    assert (model.drift.policy, model.watched) == ("recluster", ("distance",))
+
+
 def test_the_shipped_file_names_every_field() -> None:
     text = DEFAULT.read_text()
     sections = (Kafka, Redis, Secrets, Web, Recovery)

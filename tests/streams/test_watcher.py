@@ -9,9 +9,10 @@ from driftline.models.base import News
 from driftline.models.digest import digest
 from driftline.streams.config import Drift
 from driftline.streams.events import Alarm
+from driftline.streams.past import Change
 from driftline.streams.slots import STEP, Arrival
 from driftline.streams.vault import Vault
-from driftline.streams.watcher import Watcher
+from driftline.streams.watcher import Drifted, Watcher
 
 TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.3}}
 PH = {"detector": "page-hinkley", "parameters": {"min_instances": 20, "threshold": 10.0}, "rest": 0}
@@ -137,6 +138,29 @@ def test_clusters_are_found_anew_at_the_end_of_the_step(size):
     assert done == at - at % STEP + STEP - 1
     assert {one["y"] for one in outs[at : done + 1]} <= {"0", "4"}
     assert "2" in {one["y"] for one in outs[done + 1 :]}  # the clusters are twice as wide now
+
+
+def test_what_is_better_now_is_only_told():
+    desk = lane({"grid": {**GRID, "drift": {**PH, "policy": "recluster", "on": ["distance"]}}})
+    desk.handle(near(600, shift=0.3) + near(200, start=600))
+    [fell] = alarms(desk)
+    assert fell["before"] > fell["after"]
+    assert (fell["action"], desk.slots[0].model.found) == ("alarm", 0)
+
+
+@pytest.mark.parametrize(
+    ("signal", "who", "fell", "better"),
+    [
+        ("loss", "", True, True), ("loss", "", False, False),
+        ("distance", "", True, True), ("distance", "", False, False),
+        ("mass", "unknown", True, True), ("mass", "unknown", False, False),
+        ("mass", "7", True, False), ("mass", "7", False, False),
+        ("score", "", True, False), ("score", "", False, False),
+    ],
+)  # fmt: skip
+def test_what_is_better_is_known_of_each_signal(signal, who, fell, better):
+    change = Change(*((2.0, 1.0) if fell else (1.0, 2.0)), 1.0, 0.99, 300, 100)
+    assert Drifted(signal, who, change, 400).better is better
 
 
 def test_clusters_of_every_key_are_found_anew_with_its_next_event():
