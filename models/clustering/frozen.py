@@ -29,6 +29,8 @@ class Frozen(NamedTuple):
     """(d,) what an event that lacks a feature is taken to have: the mean of all events."""
     active: Array
     """(1,) int64: features that varied, at least 1."""
+    share: Array
+    """(k,) prior probabilities before rare clusters are given a little more."""
 
 
 class Said(NamedTuple):
@@ -56,13 +58,17 @@ def freeze(macros: Macros, mean: Array, per_sd: Array, share: Array | None = Non
     mean, per_sd
         (d,) of all events: mean, and 1 / standard deviation, 0 for a constant feature.
     share
-        (k,) prior probabilities up to a factor; by the masses if not given.
+        (k,) prior probabilities up to a factor, at least 0; by the masses if not given.
 
     """
-    mass = macros.mass + PRIOR * macros.mass.mean() if share is None else share
-    level = np.log(mass / mass.sum()) - 0.5 * np.log(macros.variance).sum(axis=1)
+    mass = macros.mass if share is None else share
+    prior = mass + PRIOR * mass.mean()
+    level = np.log(prior / prior.sum()) - 0.5 * np.log(macros.variance).sum(axis=1)
     sd = np.where(per_sd > 0.0, 1.0 / np.where(per_sd > 0.0, per_sd, 1.0), 0.0)
-    return Frozen(macros.ids, level, macros.mean * sd + mean, per_sd**2 / macros.variance, mean.copy(), _active(per_sd))
+    precision = per_sd**2 / macros.variance
+    return Frozen(
+        macros.ids, level, macros.mean * sd + mean, precision, mean.copy(), _active(per_sd), mass / mass.sum()
+    )
 
 
 def _active(per_sd: Array) -> Array:
@@ -74,7 +80,13 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
     ids = state.get("ids")
     k = len(ids) if isinstance(ids, np.ndarray) and ids.ndim == 1 else 0
     made = Frozen(
-        np.zeros(k, np.int64), np.zeros(k), np.zeros((k, d)), np.zeros((k, d)), np.zeros(d), np.ones(1, np.int64)
+        np.zeros(k, np.int64),
+        np.zeros(k),
+        np.zeros((k, d)),
+        np.zeros((k, d)),
+        np.zeros(d),
+        np.ones(1, np.int64),
+        np.zeros(k),
     )
     arrays.refill(made, state)
     return made
@@ -84,7 +96,7 @@ def say(frozen: Frozen, X: Array) -> Said:
     """Return what the clusters say of events (n, d) that have all features.
 
     >>> one, mean = np.ones(1, np.int64), np.array([[0.0], [8.0]])
-    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, np.ones((2, 1)), np.zeros(1), one)
+    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, np.ones((2, 1)), np.zeros(1), one, np.full(2, 0.5))
     >>> said = say(two, np.array([[0.5], [8.0], [40.0]]))
     >>> two.ids[said.best].tolist(), said.distance.round(1).tolist()
     ([4, 9, 9], [0.5, 0.0, 32.0])
