@@ -1,7 +1,7 @@
 """Streams of planted clusters that stand still and are very unequal: DriftClusterer beside k-means and transports.
 
-10,000 events of 6 Gaussians (`event_streams.unequal`), each micro-batch of 250 predicted and then learnt; what is scored
-are all predictions after the first 2,000 events, under one renaming of the ids for all of them. The tail are the two
+10,000 events of 6 Gaussians (`event_streams.unequal`), each micro-batch of 250 predicted and then learnt. All
+predictions after the first 2,000 events are scored, under one renaming of the ids for all of them. The tail are the two
 rarest clusters. An event of no cluster is never right.
 
 k-means gets the true number, is fitted anew after each 1,000 events to the latest 2,000, as the best of 10 beginnings,
@@ -25,7 +25,7 @@ from driftline.models.clustering.agreement import adjusted_rand
 from driftline.models.clustering.partial_assignment import costs
 from driftline.models.transport import sinkhorn, unbalanced_ot
 
-IMBALANCES, DIMENSIONS, SEEDS = (10, 100), (4, 8), (0, 1, 2, 3, 4)
+IMBALANCES, DIMENSIONS, SEEDS = (10, 100), (4, 8), range(8)
 BATCH, WINDOW, EVERY, WARM_UP, K = 250, 2_000, 4, 2_000, 6
 TAIL = (4, 5)
 """The two rarest."""
@@ -104,7 +104,7 @@ def best(stream: Events) -> Array:
 
 CONTESTANTS: dict[str, Callable[[Events], Array]] = {
     "DriftClusterer()": ours(),
-    'DriftClusterer(shares="masses")': ours(shares="masses"),
+    "DriftClusterer, shares by transport": ours(shares="transport"),
     "window k-means ×10, true k": of_window(lambda logits: logits.argmax(axis=1)),
     "its centres, balanced OT": of_window(lambda logits: sinkhorn(costs(logits), tol=1e-4).plan.argmax(axis=1)),
     "its centres, unbalanced OT γ=1": of_window(

@@ -167,7 +167,7 @@ def unequal(n: int = 10_000, d: int = 8, seed: int = 0, imbalance: float = 100.0
         A parameter is out of its range.
 
     >>> np.bincount(unequal().labels).tolist()
-    [6094, 2353, 947, 397, 140, 69]
+    [6059, 2422, 925, 387, 137, 70]
     """
     at_least(2, n=n, clusters=clusters)
     at_least(1, d=d)

@@ -24,6 +24,8 @@ from driftline.models.clustering.points import Points, check_k, groups
 from driftline.models.clustering.ppp import FLOOR, PENALTY
 from driftline.models.parameters import at_least
 
+__all__ = ["FLOOR", "PENALTY", "Fit", "Mixture", "em", "log_joint", "moments", "score"]
+
 LEAST = 1e-300
 """Variance of a score's Gaussian without any: its density is high then, not infinite."""
 SETTLED = 1e-8
@@ -81,7 +83,8 @@ def score(points: Points, labels: npt.ArrayLike, penalty: float = PENALTY, floor
     labels
         (m,) group of each, not negative.
     penalty
-        Multiplies the BIC penalty, ½ log N for each free parameter, of which at most 16 dimensions count; the same as in `ppp.gain`.
+        Multiplies the BIC penalty, ½ log N for each free parameter, of which at most 16 dimensions count; as in
+        `ppp.gain`.
     floor
         Is added to each variance.
 

@@ -1,9 +1,9 @@
 """Shares of clusters that may be very unequal: the latest events are transported to them, and what is far to none.
 
-Each event must go somewhere, whole or in parts; a cluster may take more or less than is expected of it, at a price; what
-lies far from all goes to a sink, whose mass is not fixed either. What a cluster has taken is its share of these events,
-and what is expected of it follows that slowly. Posteriors alone would count a far event fully for one of the clusters,
-and equal shares would fill the rare clusters with events of the common ones.
+Each event must go somewhere, whole or in parts. A cluster may take more or less than is expected of it, at a price, and
+what lies far from all goes to a sink, whose mass is not fixed either. What a cluster has taken is its share of these
+events, and what is expected of it follows that slowly. Posteriors alone would count a far event fully for one of the
+clusters, and equal shares would fill the rare clusters with events of the common ones.
 
 References
 ----------
@@ -129,7 +129,8 @@ def followed(clusters: Frozen, taken: Taken) -> Array:
     """Return the shares (k,) that are expected after a look, a tenth of the way to what was taken.
 
     >>> one = np.ones(1, np.int64)
-    >>> even = Frozen(np.array([4, 9]), np.zeros(2), np.zeros((2, 1)), np.ones((2, 1)), np.zeros(1), one, np.full(2, 0.5))
+    >>> at, share = np.zeros((2, 1)), np.full(2, 0.5)
+    >>> even = Frozen(np.array([4, 9]), np.zeros(2), at, np.ones((2, 1)), np.zeros(1), one, share)
     >>> followed(even, Taken(np.array([0.6, 0.2]), 0.2, np.zeros(3), 1)).tolist()
     [0.525, 0.475]
     """
