@@ -1,4 +1,4 @@
-"""Long-tailed digits: soft labels by transport beside k-means and balanced Sinkhorn.
+"""Unequal clusters: soft labels by transport beside k-means and balanced Sinkhorn, on digits and on streams.
 
 `python -m benchmarks.clustering.imbalance` prints, for each imbalance, the mean over the seeds of the accuracy under
 the best renaming of the clusters (ACC) and of that on the three smallest classes (tail), the differences to P²OT with
@@ -6,7 +6,7 @@ their standard errors over the paired seeds, and what one warm micro-batch costs
 
 Data of Driftline's own making: scikit-learn's digits, class sizes `max(⌊174 · imbalance^(-r/9)⌋, 3)` in random order of
 the classes, 32 principal components, rows of length 1. From balanced Sinkhorn to SP²OT all begin at the same k-means
-run; k-means is timed by its look-up alone.
+run; k-means is timed by its look-up alone. Then come streams of planted clusters, see `unequal.py`.
 """
 
 import time
@@ -23,6 +23,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from benchmarks.clustering import unequal
 from driftline.models.base import Array
 from driftline.models.clustering.partial_assignment import costs, fit, partial_labels, similarity
 from driftline.models.clustering.starting_points import kmeans_start, merged_start
@@ -188,6 +189,8 @@ def main(
         console.print(
             f"micro-batch 250 × 10, warm, tol {tol:g}: {ratio:.1f} × the plain posterior, {rounds:.0f} rounds"
         )
+    for imbalance in unequal.IMBALANCES:
+        console.print(unequal.table(imbalance))
 
 
 if __name__ == "__main__":

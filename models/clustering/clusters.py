@@ -23,6 +23,7 @@ from driftline.models.clustering import (
     ppp,
     recovery,
     restructure,
+    shares,
     trails,
 )
 from driftline.models.clustering import strangeness as strange
@@ -73,9 +74,13 @@ class Answers(NamedTuple):
 
 
 class Clusters:
-    """The clusters of events with `d` features; `half_life` in events, `most` micro-clusters."""
+    """The clusters of events with `d` features; `half_life` in events, `most` micro-clusters.
 
-    def __init__(self, d: int, half_life: float, most: int):
+    With `transport` their shares are those of `shares.py`, else those of their masses.
+    """
+
+    def __init__(self, d: int, half_life: float, most: int, transport: bool = False):
+        self.transport = transport
         self.micro = micro.make(d, most=most, compact_to=max(most * 4 // 5, 1), half_life=half_life)
         self.atoms = atoms.make(d)
         self.ledger = ledger.make()
@@ -212,7 +217,7 @@ class Clusters:
         known = ids != UNASSIGNED
         if known.any():
             held = macros.macros(micro.Moments(*(part[known] for part in found)), ids[known], self.floor)
-            self.frozen = frozen.freeze(held, found, self.micro.scale[0], micro.per_sd(self.micro))
+            self.frozen = self._standing(held, found)
             if self.redrawn:
                 said = frozen.say(self.frozen, self.latest.X)
                 near = said.distance <= self.rank.far
@@ -221,6 +226,17 @@ class Clusters:
         self.rank = strange.ruler(self.recent, 1 if self.frozen is None else int(self.frozen.active[0]))
         if self.learnt < WARM_UP:
             self.rank = self.rank._replace(far=np.inf)
+
+    def _standing(self, held: macros.Macros, found: micro.Moments) -> frozen.Frozen:
+        """Return the clusters to stand, with their shares."""
+        place = found, self.micro.scale[0], micro.per_sd(self.micro)
+        if not self.transport or self.learnt < WARM_UP:
+            return frozen.freeze(held, *place)
+        made = frozen.freeze(held, *place, shares.expected(held, self.frozen))
+        if self.learnt % LOOK or len(held.ids) < 2:
+            return made
+        taken = shares.transported(made, self.latest.X, self.rank.far)
+        return frozen.freeze(held, *place, shares.followed(made, taken))
 
     def partition(self) -> tuple[Array, bool]:
         """Return the clusters (m,) int64, from 0, that the micro-clusters make now, and whether some were joined."""

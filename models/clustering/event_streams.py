@@ -143,6 +143,43 @@ def rbf_events(
     return EventStream(X, labels, sorted(changes))
 
 
+def unequal(n: int = 10_000, d: int = 8, seed: int = 0, imbalance: float = 100.0, clusters: int = 6) -> EventStream:
+    """Make Gaussian clusters that stand still, of which each is rarer than the one before by the same factor.
+
+    Centres are drawn from 2.2 N(0, I), standard deviations from [0.6, 1.2].
+
+    Parameters
+    ----------
+    n
+        Events, at least 2.
+    d
+        Features, at least 1.
+    seed
+        What all chance comes from, at least 0.
+    imbalance
+        How many times as common the first cluster is as the last one, at least 1.
+    clusters
+        How many, at least 2.
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of its range.
+
+    >>> np.bincount(unequal().labels).tolist()
+    [6059, 2422, 925, 387, 137, 70]
+    """
+    at_least(2, n=n, clusters=clusters)
+    at_least(1, d=d)
+    at_least(0, seed=seed)
+    within("[1, inf)", imbalance=imbalance)
+    rng = np.random.default_rng(seed)
+    share = imbalance ** (-np.arange(clusters) / (clusters - 1))
+    centres, sd = 2.2 * rng.standard_normal((clusters, d)), rng.uniform(0.6, 1.2, clusters)
+    labels = rng.choice(clusters, n, p=share / share.sum())
+    return EventStream(centres[labels] + sd[labels][:, None] * rng.standard_normal((n, d)), labels, [])
+
+
 def _direction(d: int, rng: np.random.Generator) -> Array:
     drawn = rng.standard_normal(d)
     direction: Array = drawn / np.linalg.norm(drawn)

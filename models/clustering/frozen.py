@@ -30,6 +30,8 @@ class Frozen(NamedTuple):
     """(d,) what an event that lacks a feature is taken to have: the mean of all events."""
     active: Array
     """(1,) int64: features that varied, at least 1."""
+    share: Array
+    """(k,) prior probabilities before rare clusters are given a little more."""
     held: Array
     """(m, d) means of all micro-clusters."""
     within: Array
@@ -67,11 +69,12 @@ def freeze(macros: Macros, moments: Moments, mean: Array, per_sd: Array, share: 
     mean, per_sd
         (d,) of all events: mean, and 1 / standard deviation, 0 for a constant feature.
     share
-        (k,) prior probabilities up to a factor; by the masses if not given.
+        (k,) prior probabilities up to a factor, at least 0; by the masses if not given.
 
     """
-    mass = macros.mass + PRIOR * macros.mass.mean() if share is None else share
-    level = np.log(mass / mass.sum()) - 0.5 * np.log(macros.variance).sum(axis=1)
+    mass = macros.mass if share is None else share
+    prior = mass + PRIOR * mass.mean()
+    level = np.log(prior / prior.sum()) - 0.5 * np.log(macros.variance).sum(axis=1)
     sd = np.where(per_sd > 0.0, 1.0 / np.where(per_sd > 0.0, per_sd, 1.0), 0.0)
     active = max(int((per_sd > 0.0).sum()), 1)
     return Frozen(
@@ -81,6 +84,7 @@ def freeze(macros: Macros, moments: Moments, mean: Array, per_sd: Array, share: 
         per_sd**2 / macros.variance,
         mean.copy(),
         np.array([active]),
+        mass / mass.sum(),
         moments.mean * sd + mean,
         moments.variance.sum(axis=1) / active,
         per_sd.copy(),
@@ -99,6 +103,7 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
         np.zeros((k, d)),
         np.zeros(d),
         np.ones(1, np.int64),
+        np.zeros(k),
         np.zeros((m, d)),
         np.zeros(m),
         np.zeros(d),
@@ -110,10 +115,9 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
 def say(frozen: Frozen, X: Array) -> Said:
     """Return what the clusters say of events (n, d) that have all features.
 
-    >>> mean, ones = np.array([[0.0], [8.0]]), np.ones((2, 1))
-    >>> two = Frozen(
-    ...     np.array([4, 9]), np.zeros(2), mean, ones, np.zeros(1), np.ones(1, np.int64), mean, np.zeros(2), np.ones(1)
-    ... )
+    >>> mean, ones, one = np.array([[0.0], [8.0]]), np.ones((2, 1)), np.ones(1)
+    >>> active, share = np.ones(1, np.int64), np.full(2, 0.5)
+    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, ones, 0 * one, active, share, mean, np.zeros(2), one)
     >>> said = say(two, np.array([[0.5], [8.0], [40.0]]))
     >>> two.ids[said.best].tolist(), said.distance.round(1).tolist()
     ([4, 9, 9], [0.5, 0.0, 32.0])

@@ -1,4 +1,5 @@
-"""Groups of micro-clusters as Gaussians, and what several of them gain over one: the compiled part of PPP.
+"""Groups of micro-clusters as Gaussians, their likelihood, and what several of them gain over one: the compiled part
+of PPP and of the scores of mixtures.
 
 Arrays over k groups are `mass` (k,), `mu` and `v` (k, d), and `own` (k, m), the log density of each micro-cluster in
 each group's Gaussian; `leaf` (m,) says which group each is in.
@@ -93,25 +94,54 @@ def gain(w, mean, variance, leaf, mass, mu, v, own, a, b, penalty):  # type: ign
             in_a, in_b = log_a + own[a, i], log_b + own[b, i]
             mixed = max(in_a, in_b) + np.log1p(np.exp(-abs(in_a - in_b)))
             total += w[i] * (mixed - log_density(mean[i], variance[i], mean_of_both, variance_of_both, volume))
-    return total - penalty * 0.5 * (2 * min(d, COUNTED) + 1) * np.log(both)
+    return total - penalty * 0.5 * free(1, d) * np.log(both)
 
 
 @njit(cache=True)
 def gain_of_several(w, d, leaf, mass, own, joined, penalty):  # type: ignore[no-untyped-def]
     """Return the gain of all groups that are `joined` (k,) over one Gaussian, which is row k of `mass` and `own`."""
     room = len(joined)
-    parts, total = 0, 0.0
+    parts = 0
     for a in range(room):
         parts += joined[a]
+    mixed = likelihood(w, leaf, mass, own, joined, mass[room], own[room])
+    return mixed - penalty * 0.5 * free(parts - 1, d) * np.log(mass[room])
+
+
+@njit(cache=True)
+def score(w, mean, variance, leaf, k, floor, penalty):  # type: ignore[no-untyped-def]
+    """Return the log likelihood of all in the mixture of their `k` groups, none of them empty, after the penalty.
+
+    The gain of several groups over one is the difference of two of these.
+    """
+    mass, _, _, own = leaves(w, mean, variance, leaf, k, floor)
+    whole = mass.sum()
+    mixed = likelihood(w, leaf, mass, own, np.ones(k, np.bool_), whole, np.zeros(len(w)))
+    return mixed - penalty * 0.5 * (free(k, mean.shape[1]) - 1) * np.log(max(whole, 1.0))
+
+
+@njit(cache=True)
+def likelihood(w, leaf, mass, own, joined, whole, base):  # type: ignore[no-untyped-def]
+    """Return the log likelihood above `base` (m,) of what is in `joined` groups (k,), in their mixture.
+
+    `whole` is the mass of all that are joined.
+    """
+    total = 0.0
     for i in range(len(w)):
         if joined[leaf[i]]:
             top = -np.inf
-            for a in range(room):
+            for a in range(len(joined)):
                 if joined[a]:
-                    top = max(top, own[a, i] + np.log(mass[a] / mass[room]))
-            likelihood = 0.0
-            for a in range(room):
+                    top = max(top, own[a, i] + np.log(mass[a] / whole))
+            mixed = 0.0
+            for a in range(len(joined)):
                 if joined[a]:
-                    likelihood += np.exp(own[a, i] - top) * (mass[a] / mass[room])
-            total += w[i] * (top + np.log(likelihood) - own[room, i])
-    return total - penalty * 0.5 * (parts - 1) * (2 * min(d, COUNTED) + 1) * np.log(mass[room])
+                    mixed += np.exp(own[a, i] - top) * (mass[a] / whole)
+            total += w[i] * (top + np.log(mixed) - base[i])
+    return total
+
+
+@njit(cache=True)
+def free(parts, d):  # type: ignore[no-untyped-def]
+    """Return the parameters that the penalty counts: of each part a share, means and variances."""
+    return parts * (2 * min(d, COUNTED) + 1)

@@ -19,16 +19,15 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from driftline.models.base import Array
-from driftline.models.clustering import kmeans
+from driftline.models.clustering import gaussians, kmeans
 from driftline.models.clustering.points import Points, check_k, groups
+from driftline.models.clustering.ppp import FLOOR, PENALTY
 from driftline.models.parameters import at_least
 
-FLOOR = 0.02
-"""Variance that is added to each, standardised units squared."""
-PENALTY = 3.0
-"""Of the BIC penalty; 1 is Schwarz's."""
-MOST_DIMENSIONS = 16
-"""That the penalty counts, or no cluster in many dimensions would ever be kept apart."""
+__all__ = ["FLOOR", "PENALTY", "Fit", "Mixture", "em", "log_joint", "moments", "score"]
+
+LEAST = 1e-300
+"""Variance of a score's Gaussian without any: its density is high then, not infinite."""
 SETTLED = 1e-8
 """A gain per event, nats, below which EM stops."""
 
@@ -84,7 +83,8 @@ def score(points: Points, labels: npt.ArrayLike, penalty: float = PENALTY, floor
     labels
         (m,) group of each, not negative.
     penalty
-        Multiplies the BIC penalty, ½ log N for each free parameter, of which at most 16 dimensions count.
+        Multiplies the BIC penalty, ½ log N for each free parameter, of which at most 16 dimensions count; as in
+        `ppp.gain`.
     floor
         Is added to each variance.
 
@@ -94,12 +94,9 @@ def score(points: Points, labels: npt.ArrayLike, penalty: float = PENALTY, floor
     True
     """
     number = groups(labels, len(points.x))
+    floors = np.broadcast_to(np.maximum(np.asarray(floor, np.float64), LEAST), points.x.shape[1]).copy()
     k = int(number.max()) + 1
-    centred = points._replace(x=points.x - np.average(points.x, axis=0, weights=points.weight))
-    joint = log_joint(centred, moments(centred, (number == np.arange(k)[:, None]).astype(float), floor))
-    likelihood = points.weight @ logsumexp(joint, axis=1)
-    free = k * (2 * min(points.x.shape[1], MOST_DIMENSIONS) + 1) - 1
-    return float(likelihood - penalty * 0.5 * free * np.log(max(points.weight.sum(), 1.0)))
+    return float(gaussians.score(points.weight, points.x, points.within, number, k, floors, penalty))
 
 
 def em(

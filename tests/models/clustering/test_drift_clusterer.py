@@ -34,10 +34,10 @@ def test_before_anything_was_learnt_nothing_belongs_anywhere():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 400), max_size=12))
-def test_it_does_not_matter_how_events_are_cut_into_batches(cuts):
+@given(st.lists(st.integers(0, 400), max_size=12), st.sampled_from(["transport", "masses"]))
+def test_it_does_not_matter_how_events_are_cut_into_batches(cuts, shares):
     X = STREAM.X[1_500 : 1_500 + min(sum(cuts), 3_400)]  # the change lies inside
-    whole, parts = DriftClusterer(micro_clusters=30), DriftClusterer(micro_clusters=30)
+    whole, parts = (DriftClusterer(micro_clusters=30, shares=shares) for _ in range(2))
     said = whole.prequential_many(X)
     of_parts = [parts.prequential_many(part) for part in np.split(X, np.cumsum(cuts)) if len(part)]
     assert np.concatenate([np.zeros(0, int), *of_parts]).tolist() == said.tolist()
@@ -61,12 +61,13 @@ def test_arrays_runs_and_single_events_say_the_same():
     assert many.ids.tolist() == by_array.predict_many(X[:50]).tolist()
 
 
+@pytest.mark.parametrize("shares", ["transport", "masses"])
 @pytest.mark.parametrize("at", [0, 30, 1_000, 2_525, 2_600])
-def test_a_state_goes_on_bit_for_bit(at):
+def test_a_state_goes_on_bit_for_bit(at, shares):
     X = STREAM.X
-    first = DriftClusterer()
+    first = DriftClusterer(shares=shares)
     first.learn_many(X[:at])
-    second = DriftClusterer()
+    second = DriftClusterer(shares=shares)
     second.restore(unpack(pack(first.state())))
     assert first.prequential_many(X[at:3_000]).tolist() == second.prequential_many(X[at:3_000]).tolist()
     assert digest(first.state()) == digest(second.state())
@@ -90,6 +91,20 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
         assert digest(model.state()) == before
     with pytest.raises(ValueError, match="state"):
         DriftClusterer(micro_clusters=50).restore(state)
+
+
+def test_shares_follow_what_is_taken_and_others_the_masses():
+    rng = np.random.default_rng(3)
+    own = np.concatenate([rng.random(2_000) < 0.1, rng.random(4_000) < 0.6])
+    X = rng.normal(size=(6_000, 3)) + 9.0 * own[:, None]
+    taken, masses = DriftClusterer(shares="transport"), DriftClusterer(half_life=1e9, shares="masses")
+    for model, least, most in ((taken, 0.5, 0.7), (masses, 0.35, 0.5)):
+        model.learn_many(X)
+        held = model._clusters.frozen
+        share = held.share[held.ids == model.predict_many(np.full((1, 3), 9.0))[0]].sum()
+        assert least < share < most
+    with pytest.raises(ValueError, match="shares must be one of transport, masses"):
+        DriftClusterer(shares="equal")
 
 
 def test_units_of_features_do_not_matter():

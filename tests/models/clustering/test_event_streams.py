@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.models.clustering.event_streams import NOISE, blobs_abrupt, rbf_events
+from driftline.models.clustering.event_streams import NOISE, blobs_abrupt, rbf_events, unequal
 
 MAKERS = [blobs_abrupt, rbf_events]
 
@@ -109,3 +109,15 @@ def test_parameters_out_of_range_are_refused(parameters, said):
     if set(parameters) <= {"n", "d", "seed"}:
         with pytest.raises(ValueError, match=said):
             blobs_abrupt(**parameters)
+
+
+@pytest.mark.parametrize("imbalance", [1.0, 10.0, 100.0])
+def test_unequal_clusters_are_as_unequal_as_is_said(imbalance):
+    X, labels, changes = unequal(200_000, 2, 4, imbalance)
+    sizes = np.bincount(labels)
+    assert sizes[0] / sizes[-1] == pytest.approx(imbalance, rel=0.1)
+    assert sizes[1:] / sizes[:-1] == pytest.approx(np.full(5, imbalance ** (-1 / 5)), rel=0.1)
+    assert changes == []
+    assert np.array_equal(X, unequal(200_000, 2, 4, imbalance).X)
+    spreads = [X[labels == k].std(axis=0) for k in range(6)]
+    assert 0.55 < np.min(spreads) < np.max(spreads) < 1.3

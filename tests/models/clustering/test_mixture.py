@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from driftline.models.clustering import mixture
+from driftline.models.clustering import mixture, ppp
 from driftline.models.clustering.planted_mixtures import error, heteroscedastic
 from driftline.models.clustering.points import points
 
@@ -57,3 +57,18 @@ def test_em_with_the_true_family_finds_groups_of_several_shapes():
         x, labels = heteroscedastic(seed)
         errors.append(error(mixture.em(points(x), 3).labels, labels))
     assert np.mean(errors) <= 0.05
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.integers(4, 40), st.integers(1, 20), st.floats(0.0, 5.0))
+def test_a_score_gains_what_ppp_says_it_gains(seed, m, d, penalty):
+    p = drawn(seed, m, d)
+    side = np.arange(m) % 2
+    gained = mixture.score(p, side, penalty) - mixture.score(p, np.zeros(m, int), penalty)
+    said = ppp.gain(p.weight, p.x, p.within, side == 1, penalty)
+    assert gained == pytest.approx(said, rel=1e-9, abs=1e-9 * p.weight.sum())
+
+
+def test_groups_without_any_variance_have_a_score():
+    same = points(np.zeros((4, 2)))
+    assert np.isfinite(mixture.score(same, np.zeros(4, int), floor=0.0))
