@@ -28,6 +28,8 @@ PLAINLY = 0.05
 clusters must keep half of what the penalty spares."""
 SOON, LATER = 2, 4
 """Looks in a row that must ask for the same: where a cluster has just changed, and where none has or scale decides."""
+OBVIOUS = 4.0
+"""So many times plainly better, two looks are enough in any case."""
 SURE = 1.6
 """So many times that much better needs no second look where a cluster has just changed."""
 DRIFTED = 500
@@ -96,7 +98,11 @@ def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> 
             if plainly >= 1.0:
                 drifted = _drifted(clusters, family)
                 asked = clusters.proposed.get(key, 0) + 1
-                if sure or asked >= (SOON if drifted and not joined else LATER) or (drifted and plainly >= SURE):
+                if (
+                    sure
+                    or asked >= (SOON if (drifted and not joined) or plainly >= OBVIOUS else LATER)
+                    or (drifted and plainly >= SURE)
+                ):
                     spent |= _rearrange(clusters, own, before, new, weight, family, ~undecided)
                 else:
                     proposed[key] = asked
