@@ -2,8 +2,9 @@
 
 A Gaussian may sit on one value and be as narrow as its floor lets it, so that any cut along a feature of few values, or
 one that is 0 most of the time, seems to explain a lot. It explains nothing: the values are what was measured, not what
-makes clusters. For each feature this finds the floor of variances at which a cut between all of its frequent values
-gains exactly nothing; cuts that several features agree on still do.
+makes clusters. For each feature this finds the floor of variances at which a Gaussian has less entropy than all events
+have by exactly what it takes to tell the frequent values apart: a cut between them gains little then, while cuts that
+several features agree on still gain a lot.
 
 References
 ----------
@@ -73,7 +74,7 @@ def floors(atoms: Atoms, mean: Array, sd: Array) -> Array:
     """Return the floor of each feature's variances (d,), in squared standardised units.
 
     With shares p of the frequent values, a share q of others, whose variance is s in standardised units, and H the
-    entropy of all these shares, cutting between all of them gains nothing at the floor f with
+    entropy of all these shares, it is the f with
     log(1 / f) = 2 (H + q log(s) / 2) / (1 - q).
 
     Parameters
