@@ -32,7 +32,7 @@ OBVIOUS = 4.0
 """So many times plainly better, two looks are enough in any case."""
 SURE = 1.6
 """So many times that much better needs no second look where a cluster has just changed."""
-DRIFTED = 500
+DRIFTED = 1_500
 """Events that long ago is just."""
 TRAIL = 0.1
 """Share of the arrivals that its mass would make one expect, below which a part is what a cluster that moves left."""

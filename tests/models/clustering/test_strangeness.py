@@ -1,0 +1,60 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftline.models.clustering import frozen, strangeness
+from driftline.models.clustering.macros import Macros
+from driftline.models.clustering.micro import Moments
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=40))
+def test_rings_hold_the_latest_whatever_the_cuts(cuts):
+    n = sum(cuts)
+    values = np.random.default_rng(n).random(n)
+    recent = strangeness.make()
+    for part in np.split(values, np.cumsum(cuts)[:-1]):
+        strangeness.record(recent, part, -part, part)
+    held = strangeness.ruler(recent, 2).sorted
+    assert held.tolist() == (sorted(values[-strangeness.HELD :]) if n >= strangeness.FEW else [])
+    if n >= 50:
+        assert strangeness.level(recent, 50) == np.mean(-values[-50:][::-1])
+
+
+def test_strangeness_is_uniform_where_nothing_changes_and_never_one():
+    rng = np.random.default_rng(0)
+    recent = strangeness.make()
+    strangeness.record(recent, rng.random(1_000), np.zeros(1_000), np.ones(1_000))
+    said = strangeness.strangeness(strangeness.ruler(recent, 3), rng.random(5_000))
+    assert abs(np.quantile(said, 0.9) - 0.9) < 0.03
+    far = strangeness.strangeness(strangeness.ruler(recent, 3), np.array([2.0, 20.0, 2e90]))
+    assert (np.diff(far) >= 0).all()
+    assert far[-1] <= 1.0
+
+
+def test_half_of_the_events_may_be_far_and_far_stays_where_it_was():
+    rng = np.random.default_rng(1)
+    usual = np.sqrt(rng.chisquare(8, 1_000) / 8)
+    recent = strangeness.make()
+    strangeness.record(recent, usual, usual, usual)
+    before = strangeness.ruler(recent, 8).far
+    strangeness.record(recent, np.full(300, 9.0), np.zeros(300), np.full(300, 9.0))
+    assert (usual > before).mean() < 0.01
+    assert strangeness.ruler(recent, 8).far < 3.5
+
+
+def test_distance_to_mass_and_to_clusters_event_by_event():
+    rng = np.random.default_rng(2)
+    moments = Moments(np.ones(6), rng.normal(size=(6, 3)), rng.random((6, 3)))
+    made = Macros(np.array([0, 1]), np.array([4.0, 2.0]), rng.normal(size=(2, 3)), 0.5 + rng.random((2, 3)))
+    scale, centre = np.array([1.0, 10.0, 0.1]), np.array([5.0, -3.0, 100.0])
+    stood = frozen.freeze(made, moments, centre, 1.0 / scale)
+    Z = rng.normal(size=(50, 3))
+    said = frozen.say(stood, Z * scale + centre)
+    mass = np.sqrt((((Z[:, None] - moments.mean) ** 2 + moments.variance).mean(axis=2)).min(axis=1))
+    assert np.allclose(said.mass, mass)
+    distance = np.sqrt((((Z[:, None] - made.mean) ** 2 / made.variance).mean(axis=2)).min(axis=1))
+    assert np.allclose(said.distance, distance)
+    alone = [frozen.say(stood, (Z * scale + centre)[at : at + 1]) for at in range(50)]
+    for name in said._fields:
+        assert np.concatenate([getattr(one, name) for one in alone]).tolist() == getattr(said, name).tolist()
