@@ -50,7 +50,7 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         What the clusters' prior probabilities are: "masses", their decayed events, or "transport", what each takes of
         the latest events in a partial transport (`shares.py`). No stream was found on which it matters: over 48 planted
         ones with clusters up to 100 times as rare as others, transport changes the accuracy on the two rarest by
-        -0.003 ± 0.007 and the adjusted Rand index by -0.001 ± 0.001, for about 3 % more time.
+        -0.003 ± 0.007 and the adjusted Rand index by -0.001 ± 0.001, for a little more time.
 
     Raises
     ------
