@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import machine
+from benchmarks.child import Failed
 from benchmarks.clicks import page, plots, streams
-from benchmarks.clicks.cell import Cell, Failed, run, score
+from benchmarks.clicks.cell import Cell, run, score
 from benchmarks.clicks.contestants import Row
 from benchmarks.clicks.streams import Set
 from benchmarks.multilabel.results import parsed, read, write

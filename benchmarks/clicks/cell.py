@@ -1,16 +1,15 @@
 """One cell: one contestant on one stream, in a process of its own."""
 
 import gc
-import multiprocessing
 import pickle
 import subprocess
 import time
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.child import Failed, in_child
 from benchmarks.clicks import contestants
 from benchmarks.clicks.contestants import CHUNK, CROSSES, DELAY, Row
 from benchmarks.clicks.scores import Scores
@@ -51,10 +50,6 @@ class Cell:
         return self.rows < self.n
 
 
-class Failed(RuntimeError):
-    """A cell that ended without a result."""
-
-
 @dataclass(frozen=True)
 class Run:
     """A cell's probabilities, and what they cost."""
@@ -78,18 +73,7 @@ def run(stream: Stream, row: Row, limit: float, python: Path) -> Run:
             raise Failed(f"{row} on {stream.set} {stream.seed}: {done.stderr.decode().strip().splitlines()[-1]}")
         told = pickle.loads(done.stdout)
         return Run(np.array(told["said"]), told["seconds"], told["bare"], told["grown"])
-    context = multiprocessing.get_context("fork")  # what is imported and compiled is there already
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(theirs, stream, row, limit), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        found = ours.recv()
-    except EOFError:
-        found = None
-    process.join()
-    if found is None:
-        raise Failed(f"{row} on {stream.set} {stream.seed}: ended with status {process.exitcode}")
+    found = in_child(f"{row} on {stream.set} {stream.seed}", _run, stream, row, limit)
     return Run(*found)
 
 
@@ -104,7 +88,7 @@ def score(stream: Stream, row: Row, made: Run, first: int | None = None, beside:
     )  # fmt: skip
 
 
-def _run(out: Connection, stream: Stream, row: Row, limit: float) -> None:
+def _run(stream: Stream, row: Row, limit: float) -> tuple[np.ndarray, float, float, float]:
     xs, ys = stream.xs, [bool(y) for y in stream.ys]
     said = np.ones(len(xs))  # written, so that its pages are there
     idle = contestants.make(row)
@@ -128,5 +112,4 @@ def _run(out: Connection, stream: Stream, row: Row, limit: float) -> None:
         seconds += time.process_time() - began
         done = end
         highest = max(highest, anonymous())
-    out.send((said[:done], seconds, seconds, highest - before))
-    out.close()
+    return said[:done], seconds, seconds, highest - before

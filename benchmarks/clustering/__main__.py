@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import machine
+from benchmarks.child import Failed
 from benchmarks.clustering import lives, nab, ours, page, plots, speed, streams, tables
-from benchmarks.clustering.cell import Failed, measure
+from benchmarks.clustering.cell import measure
 from benchmarks.clustering.results import Results
 from benchmarks.clustering.rivals import RIVALS
 from benchmarks.multilabel.results import parsed, read, write
@@ -74,14 +75,13 @@ def main(
     out = out or (Path(tempfile.mkdtemp(prefix="clustering-")) if quick else DOCS)
     out.mkdir(parents=True, exist_ok=True)
     mine, theirs = Results(out / "clustering.csv"), Results(out / "clustering-rivals.csv")
-    mine.cells = {key: cell for key, cell in mine.cells.items() if cell.method == ours.NAME}  # no stand-in's
     failed: list[str] = []
     if "scores" in steps:
         failed = _scores(mine, theirs, stream, limit, quick, only_ours, missing)
     if "speed" in steps:
-        ours.warm_up(10)
+        ours.warm_up()
         write(out / "clustering-speed.csv", map(asdict, speed.rounds()))
-    if "lives" in steps and "stand-in" not in ours.NAME:
+    if "lives" in steps:
         write(out / "clustering-lives.csv", map(asdict, lives.planted()))
     if "nab" in steps:
         if (data / "combined_windows.json").exists():
@@ -117,10 +117,10 @@ def _scores(
             console.print(f"{name} is left out: {error}")
             continue
         d, k, changes = X.shape[1], len(np.unique(labels)), streams.changes(name)
-        contestants: list[tuple[Results, str, Callable[[], Any]]] = [(mine, ours.NAME, lambda d=d: ours.Ours(d))]
+        contestants: list[tuple[Results, str, Callable[[], Any]]] = [(mine, ours.NAME, ours.Ours)]
         if not only_ours:
             contestants += [(theirs, rival.name, lambda rival=rival, d=d, k=k: rival.make(d, k, 0)) for rival in RIVALS]
-        ours.warm_up(d)
+        ours.warm_up()
         for results, method, made in contestants:
             held = results.of(name, order, method)
             if missing and held is not None and not (held.partial and held.limit < limit):

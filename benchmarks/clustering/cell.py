@@ -1,15 +1,14 @@
 """One cell: one method on one stream, in a process of its own, stopped after so much CPU."""
 
-import multiprocessing
 import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from benchmarks.child import in_child
 from benchmarks.clustering.measures import measures
 from driftline.models.base import Array
 from driftline.models.clustering.event_streams import Change
@@ -51,10 +50,6 @@ class Cell:
         return self.events < self.n
 
 
-class Failed(RuntimeError):
-    """A cell that ended without a result."""
-
-
 def batch_of(n: int) -> int:
     """Return the events of a micro-batch of a stream of n."""
     return 250 if n >= 2_500 else 125
@@ -88,25 +83,14 @@ def measure(
     raw: bool = False,
 ) -> Cell:
     """Measure a cell; `raw` methods get events as they are. Raises `Failed`."""
-    context = multiprocessing.get_context("fork")  # what is imported and compiled is there already
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(theirs, make, X, limit, raw), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        found, seconds, size = ours.recv()
-    except EOFError:
-        found = None
-    process.join()
-    if found is None:
-        raise Failed(f"{' '.join(name)}: ended with status {process.exitcode}")
+    found, seconds, size = in_child(" ".join(name), _run, make, X, limit, raw)
     done, batch = len(found), batch_of(len(X))
     scored = measures(labels if done == len(X) else labels[:done], found, batch, changes if done == len(X) else ())
     values = {key: round(value, 4) for key, value in scored._asdict().items()}
     return Cell(*name, len(X), done, **values, rate=round(done / seconds, 1), memory_kb=round(size, 1), limit=limit)
 
 
-def _run(out: Connection, make: Callable[[], Any], X: Array, limit: float, raw: bool) -> None:
+def _run(make: Callable[[], Any], X: Array, limit: float, raw: bool) -> tuple[Array, float, float]:
     batch = batch_of(len(X))
     parts = [X[at : at + batch] for at in range(0, len(X), batch)]
     before, after = (parts, parts) if raw else standardised(X, batch)
@@ -123,8 +107,7 @@ def _run(out: Connection, make: Callable[[], Any], X: Array, limit: float, raw: 
             sizes.append(_size(model))
         if seconds > limit:
             break
-    out.send((np.concatenate(found), max(seconds, 1e-9), float(np.max(sizes))))
-    out.close()
+    return np.concatenate(found), max(seconds, 1e-9), float(np.max(sizes))
 
 
 def _size(model: Any) -> float:

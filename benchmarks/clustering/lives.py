@@ -58,7 +58,7 @@ class Story(NamedTuple):
 
 def followed(X: Array) -> Story:
     """Let ours predict and learn a stream."""
-    model, found = Ours(X.shape[1]), []
+    model, found = Ours(), []
     for at in range(0, len(X), BATCH):
         found.append(model.predict(X[at : at + BATCH]))
         model.learn(X[at : at + BATCH])

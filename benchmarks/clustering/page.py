@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.clustering import nab, ours, speed, tables
+from benchmarks.clustering import nab, speed, tables
 from benchmarks.clustering.lives import DIMENSIONS, EARLY, SEEDS, SETTLED, Life
 from benchmarks.clustering.measures import FOUND, LEAST_EVENTS
 from benchmarks.clustering.results import Results
@@ -61,9 +61,6 @@ def write(
         "# Clusters: `DriftClusterer` beside others (`make bench-clustering`)",
         "<!-- Written by the benchmark from the clustering*.csv and clustering-*.txt files. -->",
         "Measured on " + ", ".join(f"{name} {value}" for name, value in machine.items()) + ".",
-        f"**Ours is a stand-in here, {ours.NAME}: `DriftClusterer` was not there yet.**"
-        if "stand-in" in ours.NAME
-        else "",
         "## Where ours stands",
         tables.verdict(results),
         "## Protocol",

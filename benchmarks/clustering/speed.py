@@ -35,7 +35,7 @@ def rounds(d: int = 10, n: int = 20_000, number: int = 5) -> list[Round]:
     before, after = standardised(X, BATCH)
     made = []
     for i in range(number):
-        ours = _rate(lambda: Ours(d), raw, raw, n)
+        ours = _rate(Ours, raw, raw, n)
         river = _rate(lambda i=i: OfEvents(cluster.KMeans(CLUSTERS, seed=i)), before, after, n)
         made.append(Round(d, i, round(ours, 1), round(river, 1)))
     return made

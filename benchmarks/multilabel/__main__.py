@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import machine
+from benchmarks.child import Failed
 from benchmarks.multilabel import cost, curves, page, plots, streams, verdict
 from benchmarks.multilabel.anchors import MLHAT
-from benchmarks.multilabel.cell import Failed, measure
+from benchmarks.multilabel.cell import measure
 from benchmarks.multilabel.contestants import Row
 from benchmarks.multilabel.results import Results, parsed, read, write
 from benchmarks.multilabel.streams import Order, Set

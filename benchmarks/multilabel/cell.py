@@ -1,13 +1,12 @@
 """One cell: one contestant on one stream, in a process of its own."""
 
 import gc
-import multiprocessing
 import time
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 
 import numpy as np
 
+from benchmarks.child import in_child
 from benchmarks.multilabel import contestants
 from benchmarks.multilabel.contestants import Row
 from benchmarks.multilabel.scores import Scores
@@ -53,24 +52,9 @@ class Cell:
         return f"first {self.rows:,} of {self.n:,}" if self.partial else f"all {self.n:,}"
 
 
-class Failed(RuntimeError):
-    """A cell that ended without a result."""
-
-
 def measure(stream: Stream, row: Row, limit: float, first: int | None = None) -> Cell:
     """Measure a cell, on the `first` rows where given. Raises `Failed`."""
-    context = multiprocessing.get_context("fork")  # what is imported and compiled is there already
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(theirs, stream, row, limit, first), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        found = ours.recv()
-    except EOFError:
-        found = None
-    process.join()
-    if found is None:
-        raise Failed(f"{row} on {stream.set}, {stream.order}: ended with status {process.exitcode}")
+    found = in_child(f"{row} on {stream.set}, {stream.order}", _run, stream, row, limit, first)
     rows, scores, seconds, grown = found
     return Cell(
         str(stream.set), stream.order, str(row), len(stream.y), rows, first is not None,
@@ -78,8 +62,8 @@ def measure(stream: Stream, row: Row, limit: float, first: int | None = None) ->
     )  # fmt: skip
 
 
-def _run(out: Connection, stream: Stream, row: Row, limit: float, first: int | None) -> None:
-    """Answer and learn until the stream or the time is over, and send what came of it."""
+def _run(stream: Stream, row: Row, limit: float, first: int | None) -> tuple[int, Scores, float, int]:
+    """Answer and learn until the stream or the time is over, and return what came of it."""
     x, y = stream.x[:first], stream.y[:first]
     said = np.ones_like(y)  # written, so that its pages are there
     idle = contestants.make(row, y.shape[1], stream.seed)
@@ -100,5 +84,4 @@ def _run(out: Connection, stream: Stream, row: Row, limit: float, first: int | N
         done = end
         del rows, answers
         highest = max(highest, anonymous())
-    out.send((done, Scores.of(said[:done], y[:done]), seconds, highest - before))
-    out.close()
+    return done, Scores.of(said[:done], y[:done]), seconds, highest - before

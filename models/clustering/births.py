@@ -144,31 +144,11 @@ def _decide(clusters: Clusters) -> None:
     if not len(pending):
         return
     old = np.flatnonzero(book.pending[: len(ids)] == 0)
-    usual = ledger.share(book)
     own, found = clusters.own(), clusters.moments()
     known = own != UNASSIGNED
     held = {id_ if id_ >= 0 else ledger.code(id_): at for at, id_ in enumerate(np.unique(own[known]).tolist())}
     made = macros.macros(Moments(*(part[known] for part in found)), own[known], clusters.floor)
-    cost = np.full((len(pending), len(old)), np.inf)
-    for a, p in enumerate(pending.tolist()):
-        since = clusters.learnt - int(book.born[p])
-        blocks = min(max(-(-since // BLOCK), 1), BLOCKS)
-        came = ledger.arrivals(book, blocks)
-        mine = held.get(int(ids[p]))
-        if mine is None:
-            continue
-        for b, o in enumerate(old.tolist()):
-            other = held.get(int(ids[o]))
-            expected = usual[o] * blocks * BLOCK
-            chance = float(pdtr(came[o], max(expected, 1e-9)))
-            if other is None or usual[o] <= 0.0 or chance >= JUMPED or came[o] > FEW * expected:
-                continue
-            share = made.mass[mine] / max(since, 1)
-            shares = abs(float(np.log(share / usual[o])))
-            spreads = float(np.abs(np.log(made.variance[mine] / made.variance[other])).mean())
-            away = float(np.sqrt(((made.mean[mine] - made.mean[other]) ** 2).mean()))
-            if shares <= SHARES and spreads <= SPREADS:
-                cost[a, b] = shares + spreads + away
+    cost = _costs(clusters, made, held, pending, old)
     finite = np.isfinite(cost)
     pairs = {}
     if finite.any():
@@ -190,6 +170,34 @@ def _decide(clusters: Clusters) -> None:
             tell_born(clusters, id_)
         else:
             _move(clusters, id_, before, made, held)
+
+
+def _costs(clusters: Clusters, made: macros.Macros, held: dict[int, int], pending: Array, old: Array) -> Array:
+    """Return (pending, old) how unlike a new and an old cluster are, infinite where the old one cannot have jumped.
+
+    It can have where it has hardly had events since the new one began, and where shares and variances are alike.
+    """
+    book = clusters.ledger
+    ids, usual = ledger.live(book), ledger.share(book)
+    cost = np.full((len(pending), len(old)), np.inf)
+    for a, p in enumerate(pending.tolist()):
+        since = clusters.learnt - int(book.born[p])
+        blocks = min(max(-(-since // BLOCK), 1), BLOCKS)
+        came = ledger.arrivals(book, blocks)
+        mine = held.get(int(ids[p]))
+        for b, o in enumerate(old.tolist()):
+            other = held.get(int(ids[o]))
+            if mine is None or other is None or usual[o] <= 0.0:
+                continue
+            expected = usual[o] * blocks * BLOCK
+            if pdtr(came[o], expected) >= JUMPED or came[o] > FEW * expected:
+                continue
+            shares = abs(float(np.log(made.mass[mine] / max(since, 1) / usual[o])))
+            spreads = float(np.abs(np.log(made.variance[mine] / made.variance[other])).mean())
+            if shares <= SHARES and spreads <= SPREADS:
+                away = float(np.sqrt(((made.mean[mine] - made.mean[other]) ** 2).mean()))
+                cost[a, b] = shares + spreads + away
+    return cost
 
 
 def _move(clusters: Clusters, id_: int, before: int, made: macros.Macros, held: dict[int, int]) -> None:

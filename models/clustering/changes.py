@@ -34,6 +34,20 @@ class Family(NamedTuple):
         return "merged" if many[1] == 1 else "rearranged"
 
 
+def shared_by(weight: Array, old: Array, new: Array) -> tuple[Array, Array]:
+    """Return the ids of old clusters (k,), ascending, and the weights (new, k) that new ones share with each.
+
+    >>> shared_by(np.array([1.0, 2.0, 4.0]), np.array([3, 3, -1]), np.array([0, 1, 1]))
+    (array([3]), array([[1.],
+           [2.]]))
+    """
+    has = old >= 0
+    held, inside = np.unique(old[has], return_inverse=True)
+    shared = np.zeros((int(new.max()) + 1, len(held)))
+    np.add.at(shared, (new[has], inside), weight[has])
+    return held, shared
+
+
 def families(weight: Array, old: Array, new: Array) -> list[Family]:
     """Return all families, those with the smallest new numbers first.
 
@@ -50,10 +64,8 @@ def families(weight: Array, old: Array, new: Array) -> list[Family]:
     >>> [(family.kind, family.old, family.new) for family in found]
     [('split', (3,), (0, 1)), ('merged', (5, 6), (2,)), ('born', (), (3,)), ('same', (7,), (4,))]
     """
-    held, inside = np.unique(old[old >= 0], return_inverse=True)
-    k = int(new.max()) + 1
-    shared = np.zeros((k, len(held)))
-    np.add.at(shared, (new[old >= 0], inside), weight[old >= 0])
+    held, shared = shared_by(weight, old, new)
+    k = len(shared)
     of_new = np.bincount(new, weights=weight, minlength=k)
     of_old = shared.sum(axis=0)
     related = (shared > 0.0) & ((shared >= SHARED * of_new[:, None]) | (shared >= SHARED * of_old))

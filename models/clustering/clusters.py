@@ -27,17 +27,13 @@ from driftline.models.clustering import (
     trails,
 )
 from driftline.models.clustering import strangeness as strange
-from driftline.models.clustering.ledger import BLOCK
+from driftline.models.clustering.ledger import BLOCK, WARM_UP
 from driftline.models.clustering.micro import LEARNT, LIVE, RECENT_UNIT, UNASSIGNED
 
-WARM_UP = 1_000
-"""Events in which clusters form: all is looked at after each block, no event is too far away, and nothing is told."""
 LOOK = 5 * BLOCK
 """Events between two looks at all clusters later on."""
 RESTLESS, SOON = 10 * BLOCK, 2 * BLOCK
 """Events after a cluster has changed in which all are looked at more often, and the events between two looks then."""
-
-
 NEW = 6 * BLOCK
 """Events in which a feature is new: what came before it is supposed to have been usual, until the latest
 events (`drifting.HELD`) all have it."""
@@ -93,7 +89,6 @@ class Clusters:
         self.proposed: dict[restructure.Key, int] = {}
         """Changes that the last looks at all clusters have asked for, and how many of them in a row."""
         self.frozen: frozen.Frozen | None = None
-        self.far = np.inf
         self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf)
         self.floor = np.full(d, atoms.LEAST)
         self.happened: list[Happened] = []
@@ -291,14 +286,7 @@ class Clusters:
         self.latest = drifting.wider(self.latest, values)
         self.floor = np.append(self.floor, np.full(len(values), atoms.LEAST))
         if self.frozen is not None:
-            wide = np.tile(values, (len(self.frozen.ids), 1))
-            self.frozen = self.frozen._replace(
-                mean=np.hstack([self.frozen.mean, wide]),
-                precision=np.hstack([self.frozen.precision, np.zeros_like(wide)]),
-                fill=np.append(self.frozen.fill, values),
-                held=np.hstack([self.frozen.held, np.tile(values, (len(self.frozen.held), 1))]),
-                per_sd=np.append(self.frozen.per_sd, np.zeros(len(values))),
-            )
+            self.frozen = frozen.wider(self.frozen, values)
 
     def parts(self) -> dict[str, Any]:
         """Return all that is made of arrays alone."""
@@ -333,19 +321,20 @@ class Clusters:
         live, known = int(self.micro.counts[LIVE]), int(self.ledger.counts[0])
         if not 0 <= live <= len(self.micro.weight) or not 0 <= known <= ledger.ROOM:
             raise ValueError(f"state tells of {live} micro-clusters and {known} clusters")
-        self.tally = _like(state, "tally", self.tally)
-        self.floor = _like(state, "floor", self.floor)
-        self.since = _like(state, "since", self.since)
+        self.tally = array(state, "tally", like=self.tally)
+        self.floor = array(state, "floor", like=self.floor)
+        self.since = array(state, "since", like=self.since)
         self.proposed = {
             (kind, tuple(ids), parts): asked for kind, ids, parts, asked in scalar(state, "proposed", list)
         }
         self.renewed = scalar(state, "renewed", int)
         self.redrawn = scalar(state, "redrawn", bool)
-        self.quality = _like(state, "quality", self.quality)
+        self.quality = array(state, "quality", like=self.quality)
         held = scalar(state, "frozen", dict)
         self.frozen = frozen.restored(held, self.d) if held else None
-        self.rank = strange.Ruler(np.array(state["sorted"]), scalar(state, "far", float))
-
-
-def _like(state: dict[str, Plain], name: str, like: Array) -> Array:
-    return array(state, name, like=like)
+        ranked = scalar(state, "sorted", np.ndarray)
+        if ranked.ndim != 1 or ranked.dtype != np.float64 or len(ranked) > strange.HELD:
+            raise ValueError(
+                f"state 'sorted' must be at most {strange.HELD} numbers, got {ranked.dtype} {ranked.shape}"
+            )
+        self.rank = strange.Ruler(ranked.copy(), scalar(state, "far", float))

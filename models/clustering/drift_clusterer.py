@@ -23,7 +23,7 @@ from driftline.models.clustering import ledger, macros, micro, recovery
 from driftline.models.clustering.clusters import Answers, Clusters, Happened
 from driftline.models.clustering.life import ClusterLife, ClusterNow, LifeEvent
 from driftline.models.clustering.micro import FARTHEST, UNASSIGNED
-from driftline.models.multilabel.event_rows import Columns
+from driftline.models.columns import Columns
 from driftline.models.parameters import at_least, positive
 
 Shares: TypeAlias = Literal["transport", "masses"]
@@ -48,9 +48,8 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         The last happenings that `life` tells.
     shares
         What the clusters' prior probabilities are: "masses", their decayed events, or "transport", what each takes of
-        the latest events in a partial transport (`shares.py`). No stream was found on which it matters: over 48 planted
-        ones with clusters up to 100 times as rare as others, transport changes the accuracy on the two rarest by
-        -0.003 ± 0.007 and the adjusted Rand index by -0.001 ± 0.001, for a little more time.
+        the latest events in a partial transport (`shares.py`). No stream was found on which it matters, also where some
+        clusters are a hundred times as rare as others (`python -m benchmarks.clustering.imbalance` has both).
 
     Raises
     ------

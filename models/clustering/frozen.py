@@ -49,10 +49,8 @@ class Said(NamedTuple):
     """(n,) its posterior probability."""
     log_density: Array
     """(n,) of all clusters together, nats, up to a constant."""
-    near: Array
-    """(n,) int64: the nearest cluster, in its own standard deviations."""
     distance: Array
-    """(n,) how far that is: root of the mean squared distance."""
+    """(n,) to the nearest cluster: root of the mean squared distance, in its own standard deviations."""
     mass: Array
     """(n,) root of the mean squared distance to events of the nearest micro-cluster, in standard deviations of all."""
 
@@ -112,6 +110,18 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
     return made
 
 
+def wider(frozen: Frozen, values: Array) -> Frozen:
+    """Return the same with more features, of which the first values are given (new,); they make no difference yet."""
+    none = np.zeros((len(frozen.ids), len(values)))
+    return frozen._replace(
+        mean=np.hstack([frozen.mean, none + values]),
+        precision=np.hstack([frozen.precision, none]),
+        fill=np.append(frozen.fill, values),
+        held=np.hstack([frozen.held, np.tile(values, (len(frozen.held), 1))]),
+        per_sd=np.append(frozen.per_sd, np.zeros(len(values))),
+    )
+
+
 def say(frozen: Frozen, X: Array) -> Said:
     """Return what the clusters say of events (n, d) that have all features.
 
@@ -123,15 +133,15 @@ def say(frozen: Frozen, X: Array) -> Said:
     ([4, 9, 9], [0.5, 0.0, 32.0])
     """
     n = len(X)
-    said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n))
+    said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
     active = float(frozen.active[0])
-    _say(frozen.level, frozen.mean, frozen.precision, active, X, *said[:5])
+    _say(frozen.level, frozen.mean, frozen.precision, active, X, *said[:4])
     _to_mass(frozen.held, frozen.within, frozen.per_sd, active, X, said.mass)
     return said
 
 
 @njit(cache=True)
-def _say(level, mean, precision, active, X, best, confidence, log_density, near, distance):  # type: ignore[no-untyped-def]
+def _say(level, mean, precision, active, X, best, confidence, log_density, distance):  # type: ignore[no-untyped-def]
     k, d = mean.shape
     joint = np.empty(k)
     for t in range(len(X)):
@@ -144,9 +154,7 @@ def _say(level, mean, precision, active, X, best, confidence, log_density, near,
             joint[i] = level[i] - 0.5 * squared
             if joint[i] > joint[first]:
                 first = i
-            if squared < closest:
-                closest = squared
-                near[t] = i
+            closest = min(closest, squared)
         total = 0.0
         for i in range(k):
             total += np.exp(joint[i] - joint[first])

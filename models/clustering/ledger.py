@@ -13,6 +13,8 @@ from driftline.models.base import Array
 
 BLOCK = 50
 """Events of a block."""
+WARM_UP = 1_000
+"""Events in which clusters form: all is looked at after each block, no event is too far away, and nothing is told."""
 BLOCKS = 20
 """Latest blocks that are kept of each cluster: a thousand events."""
 LATELY = 8

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from driftline.models.base import Array
+from driftline.models.clustering.changes import shared_by
 from driftline.models.clustering.micro import Moments
 
 FLOOR = 0.02
@@ -83,10 +84,7 @@ def keep_ids(weight: Array, old: Array, new: Array, fresh: int) -> Array:
     >>> keep_ids(np.ones(4), np.array([3, 3, 5, -1]), np.array([0, 0, 0, 1]), 9).tolist()
     [3, 3, 3, 9]
     """
-    held = np.unique(old[old >= 0])
-    overlap = np.zeros((int(new.max()) + 1, len(held)))
-    has = old >= 0
-    np.add.at(overlap, (new[has], np.searchsorted(held, old[has])), weight[has])
+    held, overlap = shared_by(weight, old, new)
     ids = np.full(len(overlap), -1, np.int64)
     for k, at in zip(*linear_sum_assignment(-overlap), strict=True):
         if overlap[k, at] > 0.0:

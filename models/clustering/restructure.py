@@ -16,6 +16,7 @@ from driftline.models.clustering import births, changes, ledger, macros, micro, 
 from driftline.models.clustering.changes import Family
 from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
 from driftline.models.clustering.points import Points
+from driftline.models.clustering.trails import TRAIL
 
 Key = tuple[str, tuple[int, ...], int]
 """A change that is asked for: what happens, to which clusters, and how many there are then."""
@@ -34,10 +35,8 @@ SURE = 1.6
 """So many times that much better needs no second look where a cluster has just changed."""
 DRIFTED = 1_500
 """Events that long ago is just."""
-TRAIL = 0.1
-"""Share of the arrivals that its mass would make one expect, below which a part is what a cluster that moves left."""
 ENOUGH = 5.0
-"""Arrivals to be expected of a part before that can be said."""
+"""Arrivals to be expected of a part before it can be said that a cluster that moves has left it."""
 
 
 def form(clusters: Clusters) -> None:
@@ -53,22 +52,20 @@ def form(clusters: Clusters) -> None:
         ledger.leave(book, id_)
     for id_ in np.setdiff1d(own, ledger.live(book)).tolist():
         ledger.enter(book, id_, clusters.learnt)
-    from driftline.models.clustering.clusters import WARM_UP
-
-    if clusters.learnt == WARM_UP:
+    if clusters.learnt == ledger.WARM_UP:
         for id_ in np.unique(own).tolist():
             births.tell_born(clusters, id_)
 
 
 def look(clusters: Clusters) -> None:
-    """Look at all clusters, and change what this look and the last one agree on."""
+    """Look at all clusters, and change what several looks in a row agree on."""
     if len(clusters.own()):
         new, joined = clusters.partition()
         follow(clusters, new, joined)
 
 
 def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> None:
-    """Make the clusters those of a partition, where the last look asked for that too, or at once if `sure`.
+    """Make the clusters those of a partition, where the looks before asked for that too, or at once if `sure`.
 
     Parameters
     ----------

@@ -9,10 +9,11 @@ from river import base
 
 from driftline.models import adwin_bank, arrays
 from driftline.models.base import Array, Branch, Features, News, Plain, array, scalar
+from driftline.models.columns import Columns
 from driftline.models.held import Held
 from driftline.models.multilabel import event_rows, ihomer_step, succession
 from driftline.models.multilabel.colabels import LabelHierarchy
-from driftline.models.multilabel.event_rows import Columns, Rows
+from driftline.models.multilabel.event_rows import Rows
 from driftline.models.multilabel.label_outline import outline
 from driftline.models.parameters import at_least
 

@@ -20,14 +20,19 @@ def id_of(ids, labels, label, first, last):
     return int(held[count.argmax()])
 
 
+def told_once(kind, said, d, seed):
+    """Return the stream, ids, what was planted, and the one thing that was told, of this kind and soon."""
+    stream, ids, told = lived(kind, d, seed)
+    (event,), (news,) = stream.events, told
+    assert news.kind == said
+    assert 0 <= news.row + 1 - event.at <= 500
+    return stream, ids, event, news
+
+
 @pytest.mark.parametrize("d", [2, 8])
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_a_birth_is_told_once_and_soon(d, seed):
-    stream, ids, told = lived("birth", d, seed)
-    (event,) = stream.events
-    (news,) = told
-    assert news.kind == "born"
-    assert 0 <= news.row + 1 - event.at <= 500
+    stream, ids, event, news = told_once("birth", "born", d, seed)
     assert news.who == str(id_of(ids, stream.labels, event.who, event.at + 500, len(ids)))
     assert news.who not in {str(id_) for id_ in ids[: event.at]}
 
@@ -35,11 +40,7 @@ def test_a_birth_is_told_once_and_soon(d, seed):
 @pytest.mark.parametrize("d", [2, 8])
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_a_death_is_told_once_and_soon(d, seed):
-    stream, ids, told = lived("death", d, seed)
-    (event,) = stream.events
-    (news,) = told
-    assert news.kind == "died"
-    assert 0 <= news.row + 1 - event.at <= 500
+    stream, ids, event, news = told_once("death", "died", d, seed)
     assert news.who == str(id_of(ids, stream.labels, event.who, FORMED, event.at))
     assert int(news.who) not in ids[news.row + 1 :]
 
@@ -47,11 +48,7 @@ def test_a_death_is_told_once_and_soon(d, seed):
 @pytest.mark.parametrize("d", [2, 8])
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_a_jump_keeps_the_id(d, seed):
-    stream, ids, told = lived("jump", d, seed)
-    (event,) = stream.events
-    (news,) = told
-    assert news.kind == "moved"
-    assert 0 <= news.row + 1 - event.at <= 500
+    stream, ids, event, news = told_once("jump", "moved", d, seed)
     before = id_of(ids, stream.labels, event.who, FORMED, event.at)
     assert news.who == str(before)
     assert id_of(ids, stream.labels, event.who, event.at + 500, len(ids)) == before

@@ -75,6 +75,19 @@ def test_a_state_goes_on_bit_for_bit(at, shares):
     assert first.news() == second.news()
 
 
+def test_a_state_after_clusters_were_found_anew_inside_of_a_block_goes_on():
+    first = DriftClusterer()
+    first.learn_many(STREAM.X[:1_337])
+    first.recluster()
+    second = DriftClusterer()
+    second.restore(unpack(pack(first.state())))
+    assert (
+        first.prequential_many(STREAM.X[1_337:2_700]).tolist()
+        == second.prequential_many(STREAM.X[1_337:2_700]).tolist()
+    )
+    assert digest(first.state()) == digest(second.state())
+
+
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
     model = DriftClusterer()
     model.learn_many(STREAM.X[:1_200])
@@ -83,6 +96,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
         {},
         {**state, "clusters": {**state["clusters"], "far": "far"}},
         {**state, "features": ["a"]},
+        {**state, "clusters": {**state["clusters"], "sorted": np.zeros((2, 2))}},
         {**state, "history": [[1, 2]]},
         {**state, "clusters": {name: part for name, part in state["clusters"].items() if name != "ledger"}},
     ):

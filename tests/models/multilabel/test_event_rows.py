@@ -9,8 +9,8 @@ import scipy.sparse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from driftline.models.columns import Columns
 from driftline.models.multilabel import event_rows
-from driftline.models.multilabel.event_rows import Columns
 
 VALUES = st.sampled_from([0.0, 0.0, 0.0, 1.0, -2.0, 0.375, 1e6, -1e-6, 3e18, -1e30])
 MATRICES = st.integers(0, 6).flatmap(
@@ -240,7 +240,7 @@ def test_a_column_of_an_array_is_the_same_whoever_asked_first_and_however_wide_t
 
 
 def test_the_shared_column_is_the_same_in_every_process():
-    asked = "from driftline.models.multilabel.event_rows import Columns; c = Columns(97); c.widen(97); "
+    asked = "from driftline.models.columns import Columns; c = Columns(97); c.widen(97); "
     asked += "print([c.find(name) for name in ('x', 'lead', 1000, ('a', 1), '\\ud800')])"
     said = {
         subprocess.run(
