@@ -50,7 +50,7 @@ def cut(w, mean, variance, leaf, chosen, leaves, depth, least_mass, floor):  # t
 def _above(w, mean):  # type: ignore[no-untyped-def]
     """Return (m,) int64 1 for those above the centre in the main direction, else 0.
 
-    The direction is found by power iteration from the farthest one; its largest entry is positive, for it has two ends.
+    The direction is found by power iteration from the heaviest deviation, so that it has no sign of chance.
     """
     m, d = mean.shape
     centre = np.zeros(d)
@@ -90,17 +90,12 @@ def _above(w, mean):  # type: ignore[no-untyped-def]
             direction[j] = turned[j]
         if change < STEADY:
             break
-    largest = 0
-    for j in range(d):
-        if abs(direction[j]) > abs(direction[largest]):
-            largest = j
-    sign = -1.0 if direction[largest] < 0.0 else 1.0
     side = np.zeros(m, np.int64)
     for i in range(m):
         along = 0.0
         for j in range(d):
             along += (mean[i, j] - centre[j]) * direction[j]
-        side[i] = 1 if sign * along > 0.0 else 0
+        side[i] = 1 if along > 0.0 else 0
     return side
 
 

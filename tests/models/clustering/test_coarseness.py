@@ -32,3 +32,13 @@ def test_clusters_that_stand_apart_are_kept():
 
 def test_one_cluster_stays_one():
     assert coarseness.choose(np.ones(3), np.eye(3), np.ones((3, 3)), np.zeros(3, int)).tolist() == [0, 0, 0]
+
+
+def test_a_little_better_is_not_enough():
+    rng = np.random.default_rng(3)
+    centres = np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 14.0], [5.0, 14.0]])
+    labels = np.repeat(np.arange(4), 15)
+    mean = centres[labels] + 0.4 * rng.normal(size=(60, 2))
+    given = np.ones(60), mean, np.full((60, 2), 0.3)
+    assert coarseness.choose(*given, labels, plainly=0.0).max() == 1
+    assert coarseness.choose(*given, labels).max() == 3

@@ -152,6 +152,20 @@ def test_a_state_goes_on_bit_for_bit(at):
     assert digest(kept) == before  # what was handed over is a copy
 
 
+def test_first_and_last_events_are_known_also_of_merged_ones():
+    made = micro.make(3, **SMALL)
+    X = blobs_abrupt(600, 3, 1).X
+    micro.learn(made, X)
+    live = made.counts[LIVE]
+    assert made.numbers[RADIUS] > 0.2 * 3**0.5  # or it was never compacted
+    assert (made.opened[:live] >= 1).all()
+    assert (made.opened[:live] <= made.seen[:live]).all()
+    assert made.seen.max() == 600
+    assert (made.opened[:live] < made.seen[:live]).any()
+    recent = made.recent[:live] / made.numbers[micro.RECENT_UNIT]
+    assert recent.sum() == pytest.approx((0.5 ** (np.arange(600) * 8 / 30.0)).sum(), rel=1e-3)
+
+
 def test_units_of_features_do_not_matter():
     X = blobs_abrupt(2000, 3, 5).X
     one, other = micro.make(3), micro.make(3)

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
-from driftline.models.clustering import DriftClusterer
+from driftline.models.clustering import DriftClusterer, ledger, restructure
+from driftline.models.clustering.clusters import Clusters
 from driftline.models.clustering.life_streams import life_stream
 from tests.models.clustering.test_births import FORMED, id_of, lived
 
@@ -44,3 +46,19 @@ def test_no_id_is_given_twice():
         assert not dead & seen
         seen |= dead
         assert ids
+
+
+def test_of_a_cluster_that_went_into_another_nothing_stays_behind():
+    clusters = Clusters(3, 2_000.0, 100)
+    clusters.learn(life_stream("quiet", n=1_200, d=3, seed=1).X)
+    own = clusters.own()
+    a, b, c = np.unique(own)[:3].tolist()
+    new = np.unique(own, return_inverse=True)[1]
+    of_a = np.flatnonzero(own == a)
+    light = of_a[clusters.moments().weight[of_a].argmin()]
+    new[own == b] = new[of_a[0]]
+    new[light] = new[own == c][0]  # too little of the one to make a family of it and the third
+    restructure.follow(clusters, new, joined=True, sure=True)
+    live = set(ledger.live(clusters.ledger).tolist())
+    assert len({a, b} & live) == 1
+    assert set(clusters.own().tolist()) <= live
