@@ -40,6 +40,12 @@ def runner_with_a_lane() -> Runner:
     return runner
 
 
+def judge_a_thousand(runner: Runner) -> None:
+    """A rate of false alarms is told once enough values have been tested for it to mean something."""
+    [each] = [slot for slot in runner.holdings["s", 0].tenure.lane.slots if slot.name == "each"]  # it is twitchy
+    each.watch.judged([float(i % 7 == 0) for i in range(1_000)])
+
+
 def test_a_scrape_tells_what_the_lane_has_counted():
     seen = scrape_of(runner_with_a_lane())
     assert seen.total("driftline_consumed_total", topic="s") == 10
@@ -75,8 +81,7 @@ def test_false_alarms_are_counted_on_shuffled_values_and_shown_beside_their_budg
     budget = {"stream": "s", "partition": "0", "model": "each"}
     assert list(seen.samples("driftline_drift_false_alarm_rate")) == []
     assert (budget, 1.0) in list(seen.samples("driftline_drift_false_alarm_budget"))
-    [each] = [slot for slot in runner.holdings["s", 0].tenure.lane.slots if slot.name == "each"]  # it is twitchy
-    each.watch.judged([float(i % 7 == 0) for i in range(1_000)])
+    judge_a_thousand(runner)
     seen = scrape_of(runner)
     alarms = seen.total("driftline_drift_false_alarms_total", model="each", signal="loss")
     assert alarms > 10
@@ -95,7 +100,9 @@ def test_labels_of_metrics_come_from_closed_sets():
 
 
 def test_the_dashboard_and_the_alerts_read_only_metrics_that_there_are():
-    seen = scrape_of(runner_with_a_lane())
+    runner = runner_with_a_lane()
+    judge_a_thousand(runner)
+    seen = scrape_of(runner)
     families = {re.sub("_(total|bucket|count|sum|created)$", "", name) for name in seen._samples}
     read = (ROOT / "deploy/prometheus").glob("*.yml")
     text = "".join(path.read_text() for path in read)
