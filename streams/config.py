@@ -146,6 +146,8 @@ class ModelConfig(Part):
     def _fits(self) -> ModelConfig:
         if self.heavy and self.per == "key":
             raise ValueError('a model in the worker serves all keys: leave out per = "key"')
+        if self.heavy and self.drift.policy not in ("alarm", "challenger"):
+            raise ValueError(f"drift: policy {self.drift.policy} is none for a model in the worker: alarm, challenger")
         if self.heavy and self.effective_task not in HEAVY_TASKS:
             raise ValueError(
                 f"a model in the worker has one of the tasks {', '.join(HEAVY_TASKS)}; {self.class_} has "

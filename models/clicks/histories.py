@@ -49,6 +49,8 @@ class Histories:
         """The first version and the present one."""
         self._floor = 0
         """The highest version of those forgotten."""
+        self._touched: dict[str, bool] = {}
+        """Keys that changed since `touched` was called: whether they are still there."""
 
     def __len__(self) -> int:
         """How many keys there are."""
@@ -69,6 +71,7 @@ class Histories:
             ring = larger
         ring[now % len(ring)] = token
         self._rings[key], self._span[key] = ring, (first, now + 1)
+        self._touched[key] = True
         return now + 1
 
     def version(self, key: str) -> int:
@@ -125,3 +128,10 @@ class Histories:
     def _forget(self, key: str) -> None:
         self._floor = max(self._floor, self._span.pop(key)[1])
         del self._rings[key]
+        self._touched[key] = False
+
+    def touched(self) -> dict[str, bytes | None]:
+        """Return what changed since the last call, packed; None is a key that was forgotten."""
+        changed = {key: self.packed(key) if there else None for key, there in self._touched.items()}
+        self._touched = {}
+        return changed
