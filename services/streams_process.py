@@ -257,7 +257,7 @@ def _credentials(client: Mapping[str, str]) -> Any:
 
 def warm_up(settings: Settings) -> None:
     """Let configured models compile what they need, before any lane would have to wait for it."""
-    names = sorted({model.class_ for stream in settings.streams.values() for model in stream.models.values()})
+    names = sorted({model.class_ for stream in settings.streams.values() for model in stream.light.models.values()})
     for name in names:
         cls = class_of(name)
         if hasattr(cls, "warm_up"):

@@ -227,7 +227,7 @@ class Teaching:
     def _tell(self, what: str, action: str, before: float, after: float, text: str) -> None:
         """Put an alarm into the outbox."""
         learner = self.learner
-        id_ = f"model/{learner.name}/{what}/{action}"
+        id_ = f"model/{learner.name}/{learner.config.topic}/{what}/{action}"
         at = learner.judge.last_known
         said = Alarm(
             id_, "model", learner.stream, 0, learner.name, at, type(learner.model).__name__, before, after,

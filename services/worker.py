@@ -9,6 +9,7 @@ a bounded share of its time; from time to time a version is proposed, and serves
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,7 @@ from driftline.services.settings import Settings, snapshot_key
 from driftline.services.teaching import Teaching
 from driftline.services.topics import ROOMY
 from driftline.services.worker_log import WorkerLog
+from driftline.streams import failpoint
 from driftline.streams.desk import Asked, Desk
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.registry import build, class_of
@@ -334,6 +336,9 @@ def run(settings: Settings, stream: str, name: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("kafka",):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    point = os.environ.get("DRIFTLINE_FAILPOINT")
+    if point:
+        failpoint.arm_to_die(point)
     worker = HeavyWorker(settings, stream, name)
     for kind in (signal.SIGTERM, signal.SIGINT):
         signal.signal(kind, lambda *_: worker.stopping.set())

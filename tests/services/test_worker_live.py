@@ -1,0 +1,248 @@
+"""The side worker on real servers: an answer to each event, each label learnt once, and always a whole version.
+
+The worker is a process of its own, which is killed, frozen and stopped; the streams process beside it goes on.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live import Bench, eventually
+
+from driftline.services.publisher import publish
+from driftline.services.reader import Reader
+from driftline.services.scrape import Scrape, scrape
+from driftline.services.servers.process import free_port
+from driftline.services.sources.source import START, Record
+from driftline.streams.events import ClickEvent, LabelEvent
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+CLICKS = """
+[streams.s.models.clock]
+class = "river.linear_model:LogisticRegression"
+[streams.s.models.wide]
+class = "heavies:Wide"
+where = "worker"
+task = "binary"
+parameters = { slow_seconds = 0.01 }
+[streams.s.models.wide.worker]
+step = 64
+step_seconds = 0.5
+checkpoint_seconds = 0.5
+version_seconds = 1.0
+deadline_seconds = 1.0
+canary = 200
+[streams.s.contests.best]
+models = ["clock", "wide"]
+run_length = 1000
+loss = "brier"
+"""
+
+
+class Clicks:
+    """Impressions and clicks of users of whom some click on all and some on nothing: their ids tell all."""
+
+    def __init__(self, start: int, stop: int):
+        self.start, self.stop = start, stop
+        self.total = 2 * (stop - start)
+
+    def __iter__(self):
+        for i in range(self.start, self.stop):
+            user = f"u{i % 10}"
+            event = ClickEvent(id=f"v{i}", at=START + i / 100, user=user, item=f"i{i % 7}", x={"a": float(i % 3)})
+            yield Record(event.at, "s", "event", event.key, event)
+            y = bool(np.random.default_rng(i).random() < (0.9 if i % 10 < 5 else 0.1))
+            label = LabelEvent(of=event.id, at=event.at + 0.005, y=y)
+            yield Record(label.at, "s", "label", event.key, label)
+
+
+class Side:
+    """A worker process on the bench's servers."""
+
+    def __init__(self, bench: Bench):
+        self.bench = bench
+        self.port = free_port()
+        shared = Path(__file__).parents[1] / "shared"
+        self.env = {
+            **os.environ,
+            **bench.env,
+            "DRIFTLINE_WORKER__PORT": str(self.port),
+            "PYTHONPATH": f"{shared}:{os.environ.get('PYTHONPATH', '')}",
+        }
+        self.child: subprocess.Popen | None = None
+
+    def start(self, **more: str) -> None:
+        """Start it, and wait until it is ready."""
+        command = [sys.executable, "-m", "driftline", "worker", "--config", str(self.bench.path)]
+        self.log = (self.bench.folder / "worker.log").open("ab")
+        self.child = subprocess.Popen(command, env={**self.env, **more}, stdout=self.log, stderr=self.log)
+        if not more:
+            eventually(lambda: self.seen is not None and self.seen.total("driftline_worker_ready"), "a ready worker")
+
+    @property
+    def seen(self) -> Scrape | None:
+        """Its metrics now, if it answers."""
+        try:
+            return scrape(f"http://127.0.0.1:{self.port}/metrics")
+        except OSError:
+            return None
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of one metric."""
+        seen = self.seen
+        if seen is None:
+            return 0.0
+        return sum(seen.total(f"driftline_worker_{name}{end}", **labels) for end in ("", "_total"))
+
+    def kill(self) -> None:
+        """As the kernel would when memory runs out."""
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait(10)
+
+    def stop(self) -> int:
+        """As an orchestrator would."""
+        self.child.send_signal(signal.SIGTERM)
+        return self.child.wait(15)
+
+
+@pytest.fixture
+def bench(tmp_path, broker, redis_url):
+    one = Bench(tmp_path, broker, redis_url)
+    one.write("", "")
+    text = one.path.read_text().replace('kind = "sensor"', 'kind = "click"').replace("[streams.s.models]\n\n", CLICKS)
+    one.path.write_text(text)
+    return one
+
+
+def answers(bench):
+    """The heavy model's answers that count, each once, by event."""
+    settings = bench.settings
+    with Reader(settings.kafka.brokers, settings.streams["s"].heavy_topic("wide")) as reader:
+        found = list(reader)
+    assert len({one.of for one in found}) == len(found)
+    return {one.of: one for one in found}
+
+
+def send(bench, start, stop, speed=None):
+    """Publish these events and their labels."""
+    settings = bench.settings
+    publish(Clicks(start, stop), settings.kafka.brokers, settings.streams, speed=speed)
+
+
+def test_each_event_has_an_answer_and_each_label_is_learnt_once_whatever_dies(bench):
+    side = Side(bench)
+    with bench.stack():
+        side.start()
+        try:
+            send(bench, 0, 600)
+            eventually(lambda: side.total("learnt") >= 400, "lessons")
+            side.kill()  # in the midst of its work
+            send(bench, 600, 900)
+            side.start()
+            eventually(lambda: side.total("version_learnt") > 0, "a version")
+            send(bench, 900, 1_500)
+            eventually(bench.handled, "all handled")
+            eventually(lambda: side.total("learnt") == 1_500, "each label once")
+            eventually(lambda: len(answers(bench)) == 1_500, "an answer to each")
+            assert side.stop() == 0
+        finally:
+            if side.child.poll() is None:
+                side.kill()
+        side.start()  # and what it wrote down is all that it had learnt
+        try:
+            assert side.total("learnt") == 1_500
+            assert side.total("unlearnt", reason="missing") == 0
+            assert side.total("score", metric="accuracy") > 0.6
+            assert side.total("champion", candidate="wide") == 1
+            assert side.total("promotions", contest="best") == 1
+        finally:
+            side.kill()
+    found = answers(bench)
+    light = {one.of for one in bench.predictions()}
+    assert light == found.keys() == {f"v{i}" for i in range(1_500)}
+    heavy = [one for one in found.values() if one.fallback is None]
+    assert len(heavy) > 300
+    assert {one.version.split(".")[0] for one in heavy} == {heavy[0].version.split(".")[0]}
+    assert len({one.version for one in heavy}) >= 2
+    assert any(one.history for one in heavy)
+    kinds = Counter(alarm["action"] for alarm in bench.alarms())
+    assert kinds["swapped"] >= 2
+    assert kinds["promoted"] == 1
+
+
+def test_while_the_worker_is_frozen_the_light_model_answers_and_then_it_catches_up(bench):
+    side = Side(bench)
+    with bench.stack():
+        side.start()
+        try:
+            send(bench, 0, 300)
+            eventually(lambda: side.total("version_learnt") > 0, "a version")
+            side.child.send_signal(signal.SIGSTOP)
+            began = time.monotonic()
+            send(bench, 300, 700, speed=1.0)  # 4 s of load
+            eventually(bench.handled, "all handled")
+            assert {f"v{i}" for i in range(700)} == {one.of for one in bench.predictions()}  # in time: by the lane
+            time.sleep(max(0.0, began + 5.5 - time.monotonic()))
+            side.child.send_signal(signal.SIGCONT)
+            eventually(lambda: len(answers(bench)) == 700, "an answer to each", 30.0)
+            eventually(lambda: side.total("learnt") == 700, "each label once")
+            assert side.total("fallbacks", reason="late") > 200
+            send(bench, 700, 800)
+            eventually(lambda: len(answers(bench)) == 800, "an answer to each")
+            found = answers(bench)
+            late = [found[f"v{i}"] for i in range(300, 600)]
+            assert Counter(one.fallback for one in late) == {"late": 300}
+            light = {one.of: one for one in bench.predictions()}
+            assert all((one.y, one.p) == (light[one.of].y, light[one.of].p) for one in late)
+            assert sum(found[f"v{i}"].fallback is None for i in range(700, 800)) > 50
+        finally:
+            side.child.send_signal(signal.SIGCONT)
+            side.kill()
+
+
+@pytest.mark.parametrize("point", ["version.before", "state.ahead", "state.written", "version.written"])
+def test_killed_at_any_point_of_publishing_the_version_that_serves_is_whole(bench, point):
+    from heavies import Wide
+
+    from driftline.services.settings import snapshot_key
+    from driftline.streams.redis_store import RedisStore
+    from driftline.streams.vault import Vault
+    from driftline.streams.versions import Versions, place_of
+
+    settings = bench.settings
+    versions = Versions(
+        RedisStore(settings.redis.url), Vault(snapshot_key(settings)), place_of(settings.app, "s", "wide")
+    )
+    side = Side(bench)
+    with bench.stack():
+        for nth in (2, 5):
+            first = {"version.before": nth, "version.written": nth}.get(point, 20 * nth)
+            side.start(DRIFTLINE_FAILPOINT=f"{point}:{first}")
+            try:
+                until = time.monotonic() + 60
+                start = 1_000 * nth
+                while side.child.poll() is None:
+                    send(bench, start, start + 50)
+                    start += 50
+                    assert time.monotonic() < until, "it never came to that point"
+                assert side.child.returncode == -signal.SIGKILL
+            finally:
+                if side.child.poll() is None:
+                    side.kill()
+            version = versions.load(Wide())
+            assert version is None or version.told["learnt"] > 0
+            total = start - 1_000 * nth
+        side.start()
+        try:
+            eventually(lambda: side.total("learnt") >= total, "all learnt")
+            if version is not None:
+                assert side.total("version_learnt") >= version.told["learnt"]
+        finally:
+            side.kill()
