@@ -28,11 +28,12 @@ POINTS = (
     "state.written",
     "outbox.between",
     "outbox.sent",
-    "version.before",
-    "version.written",
     "close.before",
 )
-"""Every point, in the order in which a lane's life passes them. A test asserts that the code names no other."""
+"""The points of a lane, in the order in which its life passes them. A test asserts that the code names no other."""
+
+WORKER_POINTS = ("version.before", "version.written")
+"""Those that only a side worker passes, besides many of a lane's."""
 
 _armed: dict[str, Callable[[], None]] = {}
 
@@ -50,8 +51,8 @@ def armed() -> bool:
 
 def arm(point: str, action: Callable[[], None]) -> None:
     """Let `action` run at each pass of a point. Raises `ValueError` for a point that does not exist."""
-    if point not in POINTS:
-        raise ValueError(f"no failpoint {point!r}: one of {', '.join(POINTS)}")
+    if point not in POINTS + WORKER_POINTS:
+        raise ValueError(f"no failpoint {point!r}: one of {', '.join(POINTS + WORKER_POINTS)}")
     _armed[point] = action
 
 

@@ -19,12 +19,13 @@ from driftline.services.settings import (
     Secrets,
     Settings,
     Web,
+    Worker,
     load,
     read,
     snapshot_key,
 )
 from driftline.services.settings_errors import ConfigError
-from driftline.streams.config import ContestConfig, Drift, ModelConfig, Rhythm, StreamConfig, Waiting
+from driftline.streams.config import ContestConfig, Drift, ModelConfig, Rhythm, StreamConfig, Waiting, WorkerConfig
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 KEY = "correct horse battery staple"
@@ -214,7 +215,7 @@ def test_the_example_in_the_shipped_file_works_when_uncommented() -> None:
 
 def test_the_shipped_file_names_every_field() -> None:
     text = DEFAULT.read_text()
-    sections = (Kafka, Redis, Secrets, Web, Recovery)
+    sections = (Kafka, Redis, Secrets, Web, Worker, Recovery, WorkerConfig)
     for part in (Settings, *sections, StreamConfig, Waiting, Rhythm, ModelConfig, ContestConfig, Drift):
         for name, field in part.model_fields.items():
             assert re.search(rf"\b{field.alias or name}\b", text), name

@@ -7,7 +7,7 @@ import pytest
 from world import Killed, World
 
 from driftline.streams import failpoint
-from driftline.streams.failpoint import POINTS
+from driftline.streams.failpoint import POINTS, WORKER_POINTS
 
 STREAMS = Path(failpoint.__file__).parent
 
@@ -53,8 +53,8 @@ def hits():
 
 
 def test_the_code_names_the_points_of_the_list_and_no_others():
-    assert set(hits()) == set(POINTS)
-    assert len(POINTS) == len(set(POINTS))
+    assert set(hits()) == {*POINTS, *WORKER_POINTS}
+    assert len(POINTS + WORKER_POINTS) == len({*POINTS, *WORKER_POINTS})
 
 
 def test_both_stores_pass_the_point_between_what_is_written_ahead_and_the_state():

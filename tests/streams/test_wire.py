@@ -311,6 +311,11 @@ GOOD = {
             "size": 0.5,
             "count_before": 1,
             "count_after": 1,
+            "fallback": "late",
+            "history": 1,
+            "n": 1,
+            "offset": 1,
+            "known": 1.0,
         }.get(field, "a")
         for field in model.model_fields
     }
