@@ -53,6 +53,12 @@ MODELS = {
         "binary",
         "clicks of users on items: effects of ids and their combinations, learnt from every label at once",
     ),
+    "diffumin": Spec(
+        "driftline.models.clicks.diffumin:DiffuMin",
+        "binary",
+        "clicks again, on a light model's answer: interests in what the user did before, in torch",
+        heavy=True,
+    ),
     "recursive-least-squares": Spec(
         "driftline.models.forecasting.recursive_least_squares:RecursiveLeastSquares",
         "forecast",

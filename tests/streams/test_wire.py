@@ -54,6 +54,9 @@ label_set = st.dictionaries(name, st.booleans(), max_size=4)
 label = st.one_of(st.booleans(), finite, text, label_set)
 numbers = st.dictionaries(name, finite, min_size=1, max_size=5)
 
+mixed = st.dictionaries(name, st.one_of(finite, text), max_size=5)
+shares = st.dictionaries(name, finite, max_size=3)
+answer = st.one_of(st.none(), label, st.lists(finite, max_size=4))
 FIELDS = {
     events.TrafficEvent: {"id": name, "at": seconds, "cell": name, "x": numbers},
     events.SensorEvent: {"id": name, "at": seconds, "sensor": name, "x": numbers},
@@ -62,7 +65,7 @@ FIELDS = {
         "at": seconds,
         "user": name,
         "item": name,
-        "x": st.dictionaries(name, st.one_of(finite, text), max_size=5),
+        "x": mixed,
     },
     events.LabelEvent: {"of": name, "at": seconds, "y": label},
     events.Prediction: {
@@ -71,14 +74,37 @@ FIELDS = {
         "of": name,
         "key": name,
         "at": seconds,
-        "y": st.one_of(label, st.lists(finite, max_size=4)),
+        "y": answer,
         "seen": st.dictionaries(text, count, max_size=3),
         "gen": count,
         "version": name,
-        "p": st.one_of(st.none(), finite, st.dictionaries(name, finite, max_size=3)),
+        "p": st.one_of(st.none(), finite, shares),
         "confidence": st.one_of(st.none(), share),
         "distance": st.one_of(st.none(), distance),
         "novelty": st.one_of(st.none(), share),
+        "fallback": st.sampled_from([None, "late", "failed", "cold"]),
+        "history": st.one_of(st.none(), count),
+    },
+    events.Request: {
+        "of": name,
+        "offset": count,
+        "at": seconds,
+        "key": name,
+        "x": mixed,
+        "y": st.dictionaries(name, answer, max_size=2),
+        "p": st.dictionaries(name, st.one_of(finite, shares), max_size=2),
+        "gen": count,
+    },
+    events.Joined: {
+        "n": count,
+        "of": name,
+        "at": seconds,
+        "known": seconds,
+        "key": name,
+        "x": mixed,
+        "y": label,
+        "ys": st.dictionaries(name, answer, max_size=2),
+        "ps": st.dictionaries(name, st.one_of(finite, shares), max_size=2),
     },
     events.Fence: {"fence": count},
     events.Alarm: {
@@ -106,7 +132,7 @@ FIELDS = {
 }
 """Valid values of the fields of each message."""
 OPTIONAL = {
-    *("p", "confidence", "distance", "novelty"),
+    *("confidence", "distance", "novelty", "fallback", "history"),
     *("text", "who", "others", "signal", "size", "count_before", "count_after"),
 }
 """Fields that may be left out; a click's `x` as well."""
@@ -115,7 +141,7 @@ OPTIONAL = {
 def messages(model: type[events.Message]) -> st.SearchStrategy[dict]:
     """Valid messages of a class."""
     fields = FIELDS[model]
-    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}}.get(model, set())
+    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}, events.Prediction: {"p"}}.get(model, set())
     optional = {f for f in fields if f in OPTIONAL | own}
     return st.fixed_dictionaries(
         {f: s for f, s in fields.items() if f not in optional}, optional={f: fields[f] for f in optional}
@@ -316,6 +342,9 @@ GOOD = {
             "n": 1,
             "offset": 1,
             "known": 1.0,
+            "ys": {"a": True},
+            "ps": {"a": 0.5},
+            **({"y": {"a": True}, "p": {"a": 0.5}} if model is events.Request else {}),
         }.get(field, "a")
         for field in model.model_fields
     }
