@@ -1,5 +1,7 @@
 """Silence as an answer: what is taken as labelled no, when, and what a label that comes later does to it."""
 
+import random
+
 import msgspec
 import pytest
 from lanes import LOGISTIC, START, STUBBORN, TWITCHY, VAULT, Gossip, event, label, lane, letters, outcomes, read
@@ -309,6 +311,26 @@ def test_models_for_each_key_and_models_that_learn_runs_are_corrected_too():
     assert desk.slots[1].keyed.peek("l").taught == [
         ({"a": a}, y) for a, y in [(1, False), (3, False), (5, False), (3, True)]
     ]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("p", "q"), [(0.1, 0.2), (0.5, 0.5)])
+def test_what_share_of_yes_is_learnt_is_what_the_docs_say(seed, p, q):
+    rng = random.Random(seed)
+    events = [(at / 10, rng.random() < p, rng.random() < q) for at in range(6_000)]
+    clicks = sorted((at + (50 if late else 5), i) for i, (at, yes, late) in enumerate(events) if yes)
+    said = {}
+    for correction in ("learn", "count"):
+        desk, offset = desk_of({"m": LOGISTIC}, correction=correction, max_count=5_000), 0
+        for i, (at, _, _) in enumerate(events):
+            while offset < len(clicks) and clicks[offset][0] <= at:
+                desk.handle([label(offset, f"e{clicks[offset][1]}", True, at=START + clicks[offset][0])])
+                offset += 1
+            desk.handle([event(i, at=START + at, a=1.0)])
+        majority = desk.panels["binary"].baselines[1]
+        said[correction] = majority.yes / majority.n
+    assert said["learn"] == pytest.approx(p / (1 + p * q), rel=0.1)
+    assert said["count"] == pytest.approx(p * (1 - q), rel=0.12)
 
 
 # -- state -----------------------------------------------------------------------------------------------------------
