@@ -233,6 +233,13 @@ def test_delays_are_those_of_labels_that_came_late_ones_too_and_none_of_time_out
     assert (desk.delays, desk.delay_seconds) == ([0, 0, 1, 1, 0, 0, 0, 0, 0], 35.0)
 
 
+def test_an_event_that_times_out_in_the_very_run_in_which_it_came_can_be_corrected():
+    desk = desk_of()
+    desk.handle([event(0, a=7.0), event(1, at=START + 20)])
+    desk.handle([label(0, "e0", True)])
+    assert taught(desk) == [({"a": 7.0}, False), ({"a": 7.0}, True)]
+
+
 def test_corrections_in_a_run_of_labels_are_learnt_where_they_stand():
     desk = desk_of()
     desk.handle([event(i, a=float(i)) for i in range(3)])
@@ -375,6 +382,18 @@ def test_a_state_in_the_middle_of_the_window_goes_on_as_if_nothing_had_been(corr
             assert digests(desk) == before
         assert (found, outbox) == (outs, straight.outbox)
         assert digests(desk) == digests(straight)
+
+
+def test_a_lane_that_was_taken_back_goes_on_on_the_same_grid():
+    straight = desk_of(negative_after_seconds=40)  # lines every two seconds
+    straight.handle([event(0), event(1)])
+    moved(straight, 40.5, 2)
+    heir = again(straight, lambda: desk_of(negative_after_seconds=40))
+    for desk in (straight, heir):
+        moved(desk, 41.5, 3)
+        assert outcomes(desk) == {"timed_out": 1}
+        moved(desk, 42.1, 4)
+        assert outcomes(desk) == {"timed_out": 2}
 
 
 def form(desk):
