@@ -47,6 +47,10 @@ class Heavy(Protocol):
         """Return the rows of tables that changed since the last call, by key; None is a row that is gone."""
         ...
 
+    def rows(self) -> dict[str, bytes]:
+        """Return all rows of tables that there are, by key."""
+        ...
+
     def restore(self, dense: Mapping[str, Array], rows: Mapping[str, bytes]) -> None:
         """Become the model that gave these. Raises `ValueError`, and is unchanged, where they do not fit."""
         ...

@@ -16,6 +16,7 @@ from driftline.services.commands.replay import replay
 from driftline.services.commands.streams import streams
 from driftline.services.commands.topics import topics
 from driftline.services.commands.up import up
+from driftline.services.commands.worker import worker
 
 app = typer.Typer(
     name="driftline",
@@ -50,6 +51,7 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(config, name="config")
 app.command()(doctor)
 app.command()(streams)
+app.command()(worker)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from driftline.services.kafka_python import options_of
 from driftline.services.pace import Pace
 from driftline.services.partitioner import partition_of
 from driftline.services.sources.source import Record, Source
@@ -33,21 +34,6 @@ FLUSH_SECONDS = 30.0
 """How long an interrupted publisher waits for what it has sent."""
 PROGRESS_SECONDS = 0.1
 """The least time between two calls of `on_progress`."""
-
-_OPTIONS = {
-    "security.protocol": "security_protocol",
-    "sasl.mechanism": "sasl_mechanism",
-    "sasl.mechanisms": "sasl_mechanism",
-    "sasl.username": "sasl_plain_username",
-    "sasl.password": "sasl_plain_password",
-    "sasl.kerberos.service.name": "sasl_kerberos_service_name",
-    "ssl.ca.location": "ssl_cafile",
-    "ssl.certificate.location": "ssl_certfile",
-    "ssl.key.location": "ssl_keyfile",
-    "ssl.key.password": "ssl_password",
-    "client.id": "client_id",
-}
-"""Options of librdkafka, and what kafka-python calls them."""
 
 
 class PublishError(RuntimeError):
@@ -225,7 +211,7 @@ def _partitions(
 
 @contextmanager
 def _producer(bootstrap: str, client: Mapping[str, str] | None) -> Iterator[Any]:
-    options = {_OPTIONS[name]: value for name, value in (client or {}).items() if name in _OPTIONS}
+    options = options_of(client)
     with _explained("", 0.0):
         producer = KafkaProducer(
             bootstrap_servers=bootstrap.split(","),

@@ -143,6 +143,16 @@ class Web(Part):
     """0 takes a free one."""
 
 
+class Worker(Part):
+    """The side worker's own process."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(6067, ge=0, le=65_535)
+    """Of health and metrics; where there are several heavy models, the next ports too. 0 takes a free one."""
+    threads: int = Field(1, ge=1, le=1_024)
+    """Of torch, on the CPU."""
+
+
 class Recovery(Part):
     """What to do where the state cannot be continued as it is: stop and tell, or go on in the way said here."""
 
@@ -177,6 +187,7 @@ class Settings(BaseSettings):
     redis: Redis = Field(default_factory=Redis)
     secrets: Secrets = Field(default_factory=Secrets)
     web: Web = Field(default_factory=Web)
+    worker: Worker = Field(default_factory=Worker)
     recovery: Recovery = Field(default_factory=Recovery)
     streams: dict[Annotated[str, AfterValidator(_stream_name)], StreamConfig] = Field(default_factory=dict)
 

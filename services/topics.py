@@ -26,6 +26,16 @@ FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": 
 of event and label topics with your own tools if disks are small; the predictions' never below that of the events."""
 
 
+MEETING = {
+    "labels": "events and labels never meet",
+    "predictions": "lanes cannot publish",
+    "requests": "lanes cannot publish",
+    "joined events": "lanes cannot publish",
+    "heavy predictions": "the worker cannot publish",
+}
+"""The topics that must have as many partitions as their stream's events, and what is so where they have not."""
+
+
 class TopicError(RuntimeError):
     """The broker cannot be asked, or refuses; the text says what to do."""
 
@@ -38,7 +48,8 @@ class Plan:
     partitions: int
     config: Mapping[str, str]
     what: str
-    """What it carries: `events`, `labels`, `predictions`, `dead letters` or `alarms`."""
+    """What it carries: `events`, `labels`, `predictions`, `dead letters`, `alarms`; for heavy models `requests`,
+    `joined events` and `heavy predictions`."""
     stream: str | None
     """The stream that it belongs to; None for the alarms of all."""
 
@@ -87,6 +98,12 @@ def plan(streams: Mapping[str, StreamConfig]) -> list[Plan]:
             Plan(stream.prediction_topic, n, FOREVER, "predictions", name),
             Plan(stream.dead_topic, n, FOREVER, "dead letters", name),
         ]
+        if heavy := stream.heavy:
+            plans += [
+                Plan(stream.request_topic, n, large, "requests", name),
+                Plan(stream.joined_topic, n, large, "joined events", name),
+                *(Plan(stream.heavy_topic(model), n, FOREVER, "heavy predictions", name) for model in heavy),
+            ]
     plans.append(Plan(ALARM_TOPIC, 1, FOREVER, "alarms", None))
     owners: dict[str, Plan] = {}
     for topic in plans:
@@ -171,11 +188,11 @@ number, or events and labels never meet: make 't.labels' again with 2"]
         found = metadata.get(topic.name)
         if found is None:
             faults.append(f"{where}topic {topic.name!r} ({topic.what}) does not exist: `driftline topics create`")
-        elif topic.what in ("labels", "predictions"):
+        elif topic.what in MEETING:
             event = events[topic.stream]
             needed = metadata.get(event.name, found)
             if found != needed:
-                why = "events and labels never meet" if topic.what == "labels" else "lanes cannot publish"
+                why = MEETING[topic.what]
                 faults.append(
                     f"{where}its {topic.what} topic {topic.name!r} has {found} partitions and its event topic "
                     f"{event.name!r} has {needed}; they must have the same number, or {why}: "

@@ -34,6 +34,27 @@ EXAMPLES: tuple[events.Message, ...] = (
         p=0.93,
     ),
     events.Fence(fence=1700000000000000),
+    events.Request(
+        of="v1",
+        offset=41,
+        at=1700000000.0,
+        key="u1",
+        x={"user": "u1", "item": "i9", "position": 3.0},
+        y={"clock": False},
+        p={"clock": 0.21},
+        gen=1700000000000000,
+    ),
+    events.Joined(
+        n=37,
+        of="v1",
+        at=1700000000.0,
+        known=1700000060.0,
+        key="u1",
+        x={"user": "u1", "item": "i9", "position": 3.0},
+        y=True,
+        ys={"clock": False},
+        ps={"clock": 0.21},
+    ),
     events.Alarm(
         id="drift/tree/traffic.labels/0/37",
         kind="drift",
@@ -75,6 +96,8 @@ KEYS: dict[type[events.Message], str] = {
     events.ClickEvent: "The `user` of the event.",
     events.LabelEvent: "The key of the event that it labels, so that both meet in the same partition.",
     events.Prediction: "The key of the event.",
+    events.Request: "The key of the event.",
+    events.Joined: "The key of the event.",
     events.Fence: "None: a fence is written to every partition by number.",
     events.Alarm: "The stream and partition that it is about.",
     events.DeadLetter: "The key of the message, if it had one.",
@@ -134,12 +157,26 @@ def document(streams: Mapping[str, StreamConfig], brokers: str = "") -> dict[str
         channels[f"{name}-dead-letters"] = _channel(
             stream.dead_topic, n, f"Messages {about} that could not be used, and why.", events.DeadLetter
         )
-        for role, action in (
-            ("events", "send"),
-            ("labels", "send"),
-            ("predictions", "receive"),
-            ("dead-letters", "receive"),
-        ):
+        roles = [("events", "send"), ("labels", "send"), ("predictions", "receive"), ("dead-letters", "receive")]
+        for model in stream.heavy:
+            roles.append((f"predictions-{model}", "receive"))
+            channels[f"{name}-predictions-{model}"] = _channel(
+                stream.heavy_topic(model),
+                n,
+                f"Predictions of the heavy model {model} {about}, with the same rules. One that says `fallback` is a "
+                f"light model's answer in its place.",
+                events.Prediction,
+                events.Fence,
+            )
+        if stream.heavy:
+            roles += [("requests", "receive"), ("joined", "receive")]
+            channels[f"{name}-requests"] = _channel(
+                stream.request_topic, n, f"Events {about} for heavy models to answer.", events.Request, events.Fence
+            )
+            channels[f"{name}-joined"] = _channel(
+                stream.joined_topic, n, f"Events {about} with their labels, each once by `n`.", events.Joined
+            )
+        for role, action in roles:
             operations |= _operation(action, f"{name}-{role}", channels)
     channels["alarms"] = _channel(ALARM_TOPIC, 1, "Drifts, with their evidence, and what was done.", events.Alarm)
     operations |= _operation("receive", "alarms", channels)

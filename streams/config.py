@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from driftline.streams import detectors, signals
 from driftline.streams.losses import LOSSES
@@ -18,6 +18,8 @@ from driftline.streams.registry import MODELS, TASKS, class_of, task_of
 from driftline.streams.tasks import LABELLED
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
+HEAVY_TASKS = ("binary", "multiclass", "multilabel", "regression")
+"""The tasks of heavy models: those that learn from labels."""
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 
@@ -80,6 +82,37 @@ class Drift(Part):
     """False alarms in 10,000 values that are tolerated; shown beside those that are measured."""
 
 
+class WorkerConfig(Part):
+    """How the side worker asks and teaches one heavy model."""
+
+    batch: int = Field(256, ge=1, le=65_536)
+    """Events that are answered at once, at most."""
+    batch_seconds: float = Field(0.02, ge=0, le=60)
+    """How long a batch that is not full waits for more."""
+    deadline_seconds: float = Field(1.0, gt=0, le=3_600)
+    """An event that has waited so long for the worker is answered as the light model did."""
+    fallback: str | None = None
+    """The light model of this stream whose answer is given then; left out, the first of the same task."""
+    step: int = Field(256, ge=1, le=1_000_000)
+    """Labels of one step of learning."""
+    step_seconds: float = Field(5.0, gt=0, le=3_600)
+    """A step that has waited so long for more labels is done with fewer."""
+    share: float = Field(0.5, gt=0, lt=1)
+    """The most of the worker's time that learning may take while events wait."""
+    checkpoint_seconds: float = Field(5.0, gt=0, le=600)
+    """Seconds between two checkpoints of what has been learnt."""
+    version_seconds: float = Field(30.0, gt=0, le=86_400)
+    """Seconds between two versions that are proposed for serving."""
+    canary: int = Field(1_000, ge=1, le=100_000)
+    """The last labels on which a version is compared with the one that serves."""
+    tolerance: float = Field(0.02, ge=0, le=10)
+    """How much worse its mean loss may be there, as a share of the other's."""
+    history: int = Field(5_000, ge=0, le=5_000)
+    """The most that is kept of what each key did, for models that ask for it."""
+    keys: int = Field(1_000_000, ge=1)
+    """The most keys of which that is kept; the one longest unseen goes first."""
+
+
 class ModelConfig(Part):
     """One model that reads a stream."""
 
@@ -102,19 +135,39 @@ class ModelConfig(Part):
     season: int = Field(0, ge=0, le=100_000)
     """Steps of a season, for the seasonal baseline (task `forecast`); 0 is none."""
     drift: Drift = Drift()
+    where: Literal["lane", "worker"] | None = None
+    """Where the model lives: in the lane, or, a heavy one, in the side worker; left out, it follows from the class."""
+    worker: WorkerConfig = WorkerConfig()
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    @field_validator("class_")
-    @classmethod
-    def _exists(cls, name: str) -> str:
+    @model_validator(mode="after")
+    def _exists(self) -> ModelConfig:
         # A heavy model's file needs torch, which only the worker has.
-        if name not in MODELS or not MODELS[name].heavy:
-            class_of(name)
-        return name
+        if not self.heavy:
+            class_of(self.class_)
+        elif self.class_ not in MODELS and self.task is None:
+            raise ValueError(f"{self.class_} lives in the worker, which alone can load it: say its `task`")
+        return self
+
+    @property
+    def heavy(self) -> bool:
+        """Whether the model lives in the side worker."""
+        if self.where is None:
+            return self.class_ in MODELS and MODELS[self.class_].heavy
+        return self.where == "worker"
 
     @model_validator(mode="after")
     def _fits(self) -> ModelConfig:
+        if self.heavy and self.per == "key":
+            raise ValueError('a model in the worker serves all keys: leave out per = "key"')
+        if self.heavy and self.drift.policy not in ("alarm", "challenger"):
+            raise ValueError(f"drift: policy {self.drift.policy} is none for a model in the worker: alarm, challenger")
+        if self.heavy and self.effective_task not in HEAVY_TASKS:
+            raise ValueError(
+                f"a model in the worker has one of the tasks {', '.join(HEAVY_TASKS)}; {self.class_} has "
+                f"{self.effective_task}"
+            )
         task = self.effective_task
         if task == "forecast" and self.target is None:
             raise ValueError('a forecast needs `target`: the feature to forecast, such as target = "bytes"')
@@ -136,8 +189,7 @@ class ModelConfig(Part):
 
     def _has(self, verb: str) -> bool:
         # Of a heavy model's class, which only the worker can load, nothing is known here.
-        heavy = self.class_ in MODELS and MODELS[self.class_].heavy
-        return not heavy and callable(getattr(class_of(self.class_), verb, None))
+        return not self.heavy and callable(getattr(class_of(self.class_), verb, None))
 
     @property
     def watched(self) -> tuple[signals.Signal, ...]:
@@ -244,6 +296,43 @@ class StreamConfig(Part):
             raise ValueError("waiting.negative_after_seconds: no model here learns from labels (task binary)")
         return self
 
+    @model_validator(mode="after")
+    def _fall_back(self) -> StreamConfig:
+        for name, model in self.heavy.items():
+            said = model.worker.fallback
+            fits = [light for light, of in self.light.models.items() if of.effective_task == model.effective_task]
+            if said is not None and said not in fits:
+                raise ValueError(
+                    f"models.{name}.worker.fallback: {said!r} is no light model of the task {model.effective_task} in "
+                    f"this stream; there are: {', '.join(fits) or 'none'}"
+                )
+            if not fits:
+                raise ValueError(
+                    f"models.{name}: a model in the worker needs a light one of the task {model.effective_task} beside "
+                    "it, which answers when the worker does not"
+                )
+        for name, contest in self.contests.items():
+            if len(heavy := [model for model in contest.models if model in self.heavy]) > 1:
+                raise ValueError(f"contests.{name}: of models in the worker at most one can compete: {heavy}")
+        return self
+
+    @property
+    def heavy(self) -> dict[str, ModelConfig]:
+        """The models that live in the side worker."""
+        return {name: model for name, model in self.models.items() if model.heavy}
+
+    @property
+    def light(self) -> StreamConfig:
+        """The stream as a lane sees it: the models that live there, and the contests among them alone."""
+        heavy = self.heavy
+        return self.only([name for name in self.models if name not in heavy]) if heavy else self
+
+    def fallback(self, name: str) -> str:
+        """Return the light model that answers in the place of this heavy one."""
+        model = self.models[name]
+        fits = (light for light, of in self.light.models.items() if of.effective_task == model.effective_task)
+        return model.worker.fallback or next(fits)
+
     def only(self, models: Collection[str], contests: Collection[str] | None = None) -> StreamConfig:
         """Return the stream with some of its models, and with those contests (or of those) all of whose models stay."""
         kept = {
@@ -264,6 +353,20 @@ class StreamConfig(Part):
     def prediction_topic(self) -> str:
         """The topic of the predictions: partition n is written by the lane n alone."""
         return self.predictions or f"{self.topic}.predictions"
+
+    @property
+    def request_topic(self) -> str:
+        """The topic on which a lane hands events, with what its models answered, to the side worker."""
+        return f"{self.topic}.requests"
+
+    @property
+    def joined_topic(self) -> str:
+        """The topic on which a lane hands events with their labels to the side worker, each once."""
+        return f"{self.topic}.joined"
+
+    def heavy_topic(self, model: str) -> str:
+        """The topic of a heavy model's predictions."""
+        return f"{self.prediction_topic}.{model}"
 
     @property
     def dead_topic(self) -> str:

@@ -42,6 +42,8 @@ Labels = Annotated[dict[Name, bool], Field(max_length=MAX_FEATURES), Few]
 Shares = Annotated[dict[Name, float], Field(max_length=MAX_FEATURES), Few]
 Y = bool | float | Text | Labels
 """A label: yes or no, a number, a class, or a set of labels (those not named count as no)."""
+Answer = bool | float | Text | Labels | list[float] | None
+"""What a model says: as a label, or the next values."""
 
 
 class Message(BaseModel):
@@ -128,7 +130,7 @@ class Prediction(Message):
     key: Name
     at: Seconds
     """Event time of the event."""
-    y: bool | float | Text | Labels | list[float] | None
+    y: Answer
     """The answer: yes or no, a number or score, a class, a cluster's id (`unknown` where the event belongs to none),
     labels, or the next values (forecast); null where the model failed on the event, of which a dead letter tells why.
     """
@@ -150,6 +152,54 @@ class Prediction(Message):
     over the features): 1 is usual. Null where there is no cluster yet."""
     novelty: Share | None = None
     """How strange the event is to the model, 1 the strangest."""
+    fallback: Literal["late", "failed", "cold"] | None = None
+    """Of a heavy model: why this is a light model's answer, given in its place. `late`: the event had waited too long;
+    `failed`: the model could not answer; `cold`: no version of it serves yet."""
+    history: Count | None = None
+    """Of a model that looks at what the key did before: how much that was, by a running number."""
+
+
+class Request(Message):
+    """An event that heavy models are to answer, with what the light ones said of it."""
+
+    of: Name
+    """The id of the event."""
+    offset: Count
+    """The event's offset in its topic."""
+    at: Seconds
+    """Event time of the event."""
+    key: Name
+    x: Mixed
+    """Its features, as the light models saw them."""
+    y: dict[Name, Answer]
+    """What each light model answered; those that failed are left out."""
+    p: dict[Name, float | Shares]
+    """The probabilities that went with it, where there were any."""
+    gen: Count
+    """As in a prediction: it counts unless a fence before it has a higher one."""
+
+
+class Joined(Message):
+    """An event and its label, as a lane has put them together: what heavy models learn from."""
+
+    n: Count
+    """The running number in its partition; one that came before is a repeat."""
+    of: Name
+    """The id of the event."""
+    at: Seconds
+    """Event time of the event."""
+    known: Seconds
+    """When the truth became known."""
+    key: Name
+    x: Mixed
+    y: Y
+    """The label."""
+    ys: dict[Name, Answer]
+    """What each light model had answered."""
+    ps: dict[Name, float | Shares]
+    """The probabilities that went with it, where there were any."""
+    corrects: bool = False
+    """Whether the event came before, as labelled no because no label had come in its window: learnt, and not judged."""
 
 
 class Fence(Message):

@@ -28,6 +28,8 @@ POINTS = (
     "state.written",
     "outbox.between",
     "outbox.sent",
+    "version.before",
+    "version.written",
     "close.before",
 )
 """Every point, in the order in which a lane's life passes them. A test asserts that the code names no other."""

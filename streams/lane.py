@@ -19,6 +19,7 @@ from driftline.streams.baselines import Panel
 from driftline.streams.config import StreamConfig
 from driftline.streams.contest import contests_of
 from driftline.streams.events import ENTITY, KINDS, LabelEvent
+from driftline.streams.hand_over import HandOver
 from driftline.streams.letters import Origin, Out
 from driftline.streams.scores import Guess, Scores
 from driftline.streams.slot_kinds import slot_of
@@ -69,10 +70,14 @@ class Lane:
         """The next offset of each topic that feeds the lane."""
         self.gen = 0
         """The take-over under which predictions are published."""
+        light = config.light
         self.slots = [
             slot_of(name, index, model, self.name, vault, clock)
-            for index, (name, model) in enumerate(config.models.items())
+            for index, (name, model) in enumerate(light.models.items())
         ]
+        self._hands = HandOver(config, partition, list(light.models)) if config.heavy else None
+        self.lessons = 0
+        """Labels that were taught so far; a label that is handed to the side worker bears this number."""
         tasks = {slot.task.name: slot.task for slot in self.slots}
         self.panels = {name: Panel(task.accepts, task.baselines(), task.scores) for name, task in tasks.items()}
         self._panels = list(self.panels.values())
@@ -91,7 +96,7 @@ class Lane:
         self._accepts = list({panel.accepts: None for panel in self._panels if panel.accepts is not never})
         self._uniform = len(self._panels) == 1
         """Whether one check of a label's type is enough for all models."""
-        self.contests = contests_of(config, self.slots)
+        self.contests = contests_of(light, self.slots)
         self._judged = [[one for one in self.contests.values() if one.task.name == task] for task in self.panels]
         self._taught = [[slot for slot in self.slots if slot.task.name == task] for task in self.panels]
         self._entity = operator.attrgetter(ENTITY[config.kind])
@@ -232,6 +237,8 @@ class Lane:
                 outs.append(Out(topic, partition, key, encode(made), name))
             for lead in leads:
                 guesses.append(guesses[lead])
+        if self._hands is not None:
+            outs += self._hands.requests(batch, gen)
         if raised:
             self._tell(raised, {one.place: (self.events, one.offset, one.at, one.key) for one in batch})
         self._settle()
@@ -268,7 +275,7 @@ class Lane:
                 self._defer(letters.other_key(message.key, "of", entry.key), message, place)
             else:
                 known[place] = (self.labels, offset, label.at, entry.key)
-                lessons.append(Lesson(place, entry, label.y))
+                lessons.append(Lesson(place, entry, label.y, label.of))
                 self._close(label.of, entry, label.y, label.at)
         self.offsets[self.labels] = next_
         if handled:
@@ -309,6 +316,10 @@ class Lane:
 
     def _teach(self, lessons: list[Lesson], known: dict[int, Origin]) -> None:
         raised: list[Raised] = []
+        if self._hands is not None:
+            for number, one in enumerate(lessons, self.lessons):
+                self._due.append((one.place, -1, self._hands.joined(one, number, known[one.place][2])))
+        self.lessons += len(lessons)
         for place, panel in enumerate(self._panels):
             fitting = lessons if self._uniform else [one for one in lessons if panel.accepts(one.y)]
             if fitting:
@@ -346,7 +357,7 @@ class Lane:
             self._close(arrival.id, arrival.entry, label.y, label.at)
             self.counts["labels/early"] += 1
             known = {0: (self.labels, label.offset, label.at, arrival.key)}
-            self._teach([Lesson(0, arrival.entry, label.y)], known)
+            self._teach([Lesson(0, arrival.entry, label.y, arrival.id)], known)
         self._settle()
 
     def _come_late(self, of: str, message: Message, place: int) -> None:

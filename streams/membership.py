@@ -52,7 +52,9 @@ def check_topics(streams: Mapping[str, StreamConfig], counts: Mapping[str, int])
     Raises `Stuck` where a topic is missing, or has another number of partitions than its stream's others.
     """
     for name, stream in streams.items():
-        wanted = (stream.topic, stream.label_topic, stream.prediction_topic)
+        wanted = [stream.topic, stream.label_topic, stream.prediction_topic]
+        if stream.heavy:
+            wanted += [stream.request_topic, stream.joined_topic]
         missing = [topic for topic in wanted if topic not in counts]
         if missing:
             raise Stuck(f"{name}: no topic {', '.join(missing)}: `driftline topics --create` makes what is missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from driftline.streams.failpoint import hit
@@ -15,9 +16,10 @@ class _Hash:
     gen: int = 0
     kept: list[Snapshot] = field(default_factory=list)
     last: str = ""
+    tags: dict[int, str] = field(default_factory=dict)
 
     def copy(self) -> _Hash:
-        return _Hash(self.gen, list(self.kept), self.last)
+        return _Hash(self.gen, list(self.kept), self.last, dict(self.tags))
 
 
 class MemoryStore:
@@ -62,6 +64,17 @@ class MemoryStore:
     def peek(self, lane: str) -> list[Snapshot]:
         """Read the generations kept, the oldest first."""
         return list(self.hash(lane).kept)
+
+    def newest(self, lane: str) -> str:
+        """Name the newest generation."""
+        kept = self.hash(lane)
+        return kept.tags[kept.kept[-1].serial] if kept.kept else ""
+
+    def look_up(self, lane: str, part: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Read some keys of the newest generation."""
+        kept = self.hash(lane).kept
+        found = kept[-1].keyed.get(part, {}) if kept else {}
+        return [found.get(key) for key in keys]
 
     def ping(self) -> None:
         """Memory answers."""
@@ -116,6 +129,7 @@ class MemorySession:
             whole[part] = {key: value for key, value in keys.items() if value is not None}
         kept.kept = [*kept.kept, Snapshot(snapshot.serial, snapshot.header, dict(snapshot.parts), whole)][-KEPT:]
         kept.last = self._last = f"{snapshot.serial} by {self.gen}"
+        kept.tags[snapshot.serial] = f"{self.gen}-{snapshot.serial}"
         self._store.wrote(self._lane)
 
     def check(self) -> None:

@@ -14,7 +14,8 @@ What is written ahead carries an expiry that only the fenced script takes away, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -123,8 +124,7 @@ class RedisStore:
 
         One that its owner replaces while it is being read is left out.
         """
-        link = self._connect()
-        try:
+        with self._looking() as link:
             kept = json.loads(link.call("HGET", f"{{{lane}}}", "kept") or "[]")
             session = RedisSession(lane, link, 0, b"", kept)
             found = []
@@ -133,21 +133,45 @@ class RedisStore:
                     found.append(session.load(serial))
                 except Unsound:
                     continue
+        return found
+
+    def newest(self, lane: str) -> str:
+        """Name the newest generation, as no other is ever named; empty where there is none. Raises `Unavailable`."""
+        with self._looking() as link:
+            kept = json.loads(link.call("HGET", f"{{{lane}}}", "kept") or "[]")
+        return str(kept[-1]["tag"]) if kept else ""
+
+    def look_up(self, lane: str, part: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Read some keys of the newest generation, without taking the lane. Raises `Unavailable`."""
+        if not keys:
+            return []
+        with self._looking() as link:
+            kept = json.loads(link.call("HGET", f"{{{lane}}}", "kept") or "[]")
+            while kept and part not in kept[0]["keyed"]:
+                kept = kept[1:]
+            deltas = [entry["keyed"][part] for entry in kept if entry["keyed"].get(part)]
+            # The newest first. A delta that is merged into the base meanwhile is found there: the base is read last.
+            places = [*reversed(deltas), f"{{{lane}}}:keys:{part}"] if kept else []
+            replies = link.many([("HMGET", place, *keys) for place in places]) if places else []
+        found: list[bytes | None] = [None] * len(keys)
+        for reply in reversed(replies):
+            found = [now if now is not None else before for now, before in zip(reply, found, strict=True)]
+        return [value or None for value in found]
+
+    @contextmanager
+    def _looking(self, fault: str = "cannot be read") -> Iterator[_Link]:
+        link = self._connect()
+        try:
+            yield link
         except (Broken, ResponseError) as error:
-            raise Unavailable(f"Redis cannot be read: {error}") from error
+            raise Unavailable(f"Redis {fault}: {error}") from error
         finally:
             link.close()
-        return found
 
     def ping(self) -> None:
         """Raises `Unavailable` where Redis does not answer."""
-        link = self._connect()
-        try:
+        with self._looking("does not answer") as link:
             link.call("PING")
-        except (Broken, ResponseError) as error:
-            raise Unavailable(f"Redis does not answer: {error}") from error
-        finally:
-            link.close()
 
 
 class _Link:

@@ -67,6 +67,8 @@ class Lesson(msgspec.Struct, gc=False):
     place: int
     entry: Entry
     y: Any
+    of: str
+    """The id of the event."""
 
 
 Raised = tuple[int, "Slot | Contest", Failure | News | Promotion | Drifted]

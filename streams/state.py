@@ -27,6 +27,7 @@ def freeze(lane: Lane) -> tuple[Parts, Touched]:
     vault, name = lane.vault, lane.name
     desk = {
         "offsets": lane.offsets,
+        "lessons": lane.lessons,
         "counts": dict(lane.counts),
         "delays": lane.delays,
         "delay_seconds": lane.delay_seconds,
@@ -81,6 +82,7 @@ def _restore(lane: Lane, parts: Parts, keyed: Keys, born: Collection[str]) -> bo
             slot.take(vault.thaw(f"{name}/slot:{slot.name}", parts[f"slot:{slot.name}"], slot.make()))
     lane.offsets = dict(desk["offsets"])
     lane.counts = Counter(desk["counts"])
+    lane.lessons = desk.get("lessons", lane.counts["labels/joined"] + lane.counts["labels/early"])
     lane.delays, lane.delay_seconds = desk["delays"], desk["delay_seconds"]
     for task, panel in lane.panels.items():
         if task in desk["panels"]:
@@ -117,7 +119,7 @@ def digests(lane: Lane) -> dict[str, str]:
         "offsets": digest(lane.offsets),
         "waiting": digest(lane.waiting.state()),
         "panels": digest({task: panel.state() for task, panel in lane.panels.items()}),
-        "counts": digest([counts, lane.delays, lane.delay_seconds]),
+        "counts": digest([counts, lane.lessons, lane.delays, lane.delay_seconds]),
     }
     for name, contest in lane.contests.items():
         said[f"contest:{name}"] = digest(contest.state())

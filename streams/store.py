@@ -7,6 +7,7 @@ broke is over. Nothing is ever tried again under an old session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -84,6 +85,12 @@ class Store(Protocol):
 
     def peek(self, lane: str) -> list[Snapshot]:
         """Read the generations kept, the oldest first, without taking the lane."""
+
+    def newest(self, lane: str) -> str:
+        """Name the newest generation, as no other is ever named; empty where there is none."""
+
+    def look_up(self, lane: str, part: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Read some keys of the newest generation, without taking the lane."""
 
     def ping(self) -> None:
         """Raises `Unavailable` where the store does not answer."""

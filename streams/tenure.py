@@ -97,6 +97,8 @@ class Tenure:
         # Rule 2: then the fence. The other way round, what an old owner publishes in between would be lost.
         topic, partition = lane.config.prediction_topic, lane.partition
         self.fence = self._log.append(topic, partition, self._fence())
+        if lane.config.heavy:
+            self._log.append(lane.config.request_topic, partition, self._fence())
         hit("fence.after")
         # Rule 3: the newest sound snapshot; what was skipped is deleted.
         self._restore(session)

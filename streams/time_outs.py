@@ -39,8 +39,8 @@ class Window(WaitingSet):
     >>> window = Window(Waiting(negative_after_seconds=20.0))
     >>> for offset, at in enumerate([100.0, 110.0, 119.9, 120.5]):
     ...     window.add(f"e{offset}", Entry(at, "k", {}, [], []), True, offset)
-    >>> [offset for offset, _ in window.due]
-    [0]
+    >>> [name for name, _, _ in window.due]
+    ['e0']
     """
 
     windowed = True
@@ -80,7 +80,7 @@ class Window(WaitingSet):
             if isinstance(entry, Entry):
                 if entry.at > last:
                     break
-                self.due.append((offset, entry))
+                self.due.append((name, offset, entry))
                 # The answers may not have been written into it yet: it is the list of them that is shared.
                 kept: tuple[Any, Any] = (entry.x, entry.guesses) if self._keep else ({}, [])
                 entries[name] = TimedOut(entry.at, entry.key, *kept)
@@ -111,8 +111,8 @@ def teach_due(lane: Lane) -> None:
     """Judge and teach what is due as labelled no; whatever that raises hangs on the event that timed out."""
     waiting = lane.waiting
     lessons, origins = [], {}
-    for place, (offset, entry) in enumerate(waiting.due):
-        lessons.append(Lesson(place, entry, False))
+    for place, (name, offset, entry) in enumerate(waiting.due):
+        lessons.append(Lesson(place, entry, False, name))
         origins[place] = (lane.events, offset, waiting.watermark, entry.key)
     waiting.due.clear()
     lane.counts["labels/timed_out"] += len(lessons)
@@ -130,11 +130,15 @@ def come_after(lane: Lane, label: Any, kept: TimedOut, message: Message, place: 
         lane._repeat(label, False, message, place)
         return
     lane.counts["labels/corrected"] += 1
-    lesson = Lesson(place, Entry(kept.at, kept.key, kept.x, kept.guesses, []), label.y)
+    if not kept.guesses:  # it is only counted
+        return
+    lesson = Lesson(place, Entry(kept.at, kept.key, kept.x, kept.guesses, []), label.y, label.of)
+    if lane._hands is not None:
+        lane._due.append((place, -1, lane._hands.joined(lesson, lane.lessons, label.at, corrects=True)))
+    lane.lessons += 1
     raised: list[Raised] = []
     for panel, slots in zip(lane._panels, lane._taught, strict=True):
-        # The baselines learn what the models learn; none is judged a second time.
-        if kept.guesses and panel.accepts(label.y):
+        if panel.accepts(label.y):  # the baselines learn what the models learn; none is judged a second time
             panel.learn([label.y])
             for slot in slots:
                 raised += slot.correct([lesson])

@@ -88,8 +88,8 @@ class WaitingSet:
         """The highest event time seen."""
         self.open = 0
         """Entries without a label yet, those taken as labelled no included."""
-        self.due: list[tuple[int, Entry]] = []
-        """Events just taken as labelled no, with their offsets: to be taught before the next event."""
+        self.due: list[tuple[str, int, Entry]] = []
+        """Id, offset and entry of events just taken as labelled no: to be taught before the next event."""
         self.evicted = 0
         """Where silence is an answer: entries that had to go before it could be given."""
         self._first = 0.0

@@ -459,7 +459,7 @@ def test_the_set_alone_says_which_are_due_with_their_offsets():
     assert isinstance(window, Window)
     for offset, at in enumerate([0.0, 3.0, 25.0]):
         window.add(f"e{offset}", Entry(1e6 + at, "k", {"a": at}, [], []), True, 10 + offset)
-    assert [(offset, entry.x["a"]) for offset, entry in window.due] == [(10, 0.0), (11, 3.0)]
+    assert [(name, offset, entry.x["a"]) for name, offset, entry in window.due] == [("e0", 10, 0.0), ("e1", 11, 3.0)]
     with pytest.raises(ValueError, match="needs negative_after_seconds"):
         Window(Waiting())
 

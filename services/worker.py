@@ -1,0 +1,344 @@
+"""The side worker: one process for one heavy model of a stream, which answers in batches and learns in micro-batches.
+
+One poll is one batch: the model answers it, the answers are published, and it is written down how far that goes. What
+has waited too long is answered as the light model did, so there is an answer to each event, and a worker that comes
+back after a pause catches up quickly. Between polls the worker of partition 0 teaches the model on joined events, for
+a bounded share of its time; from time to time a version is proposed, and serves if it passes the canary.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from driftline.models.heavy import Heavy
+from driftline.services.kafka_python import options_of
+from driftline.services.serving import Serving
+from driftline.services.settings import Settings, snapshot_key
+from driftline.services.teaching import Teaching
+from driftline.services.topics import ROOMY
+from driftline.services.worker_log import WorkerLog
+from driftline.streams.desk import Asked, Desk
+from driftline.streams.redis_store import RedisStore
+from driftline.streams.registry import build, class_of
+from driftline.streams.store import Lost, Store, Unavailable
+from driftline.streams.vault import Vault
+from driftline.streams.versions import Versions, place_of
+
+log = logging.getLogger("driftline.worker")
+
+MARK_SECONDS = 5.0
+"""How often a commit moves the place from which a successor reads the answers."""
+IDLE_SECONDS = 0.1
+"""How long a poll waits for a first event."""
+RETRY_SECONDS = 1.0
+
+
+class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Serve and teach one heavy model.
+
+    Parameters
+    ----------
+    settings
+        What is configured.
+    stream, name
+        Of the stream, and of the model in it.
+    store
+        Where state is kept; Redis by default.
+
+    """
+
+    def __init__(self, settings: Settings, stream: str, name: str, store: Store | None = None):
+        self.settings, self.stream, self.name = settings, stream, name
+        self.config = settings.streams[stream]
+        model = self.config.models[name]
+        self.how = model.worker
+        redis = settings.redis
+        self.store = store or RedisStore(redis.url, redis.command_timeout_seconds)
+        self.vault = Vault(snapshot_key(settings))
+        kafka = settings.kafka
+        self.log = WorkerLog(kafka.brokers, kafka.client, kafka.idempotence)
+        self.build: Callable[[], Heavy] = lambda: build(model.class_, model.parameters)
+        self._limit_threads()
+        self.versions = Versions(self.store, self.vault, place_of(settings.app, stream, name))
+        self.serving = Serving(name, self.config, self.versions, self.build)
+        self.desks: dict[int, Desk] = {}
+        self.teaching: Teaching | None = None
+        self.stopping = threading.Event()
+        self.trouble: str | None = "no partitions assigned yet"
+        self.turns = 0
+        self.queue = 0
+        """Requests that wait in Kafka."""
+        self.batches = 0
+        self.commits = 0
+        self._credit = 0.0
+        self._marked = 0.0
+        self._wanting: dict[int, float] = {}
+        """Partitions that are to be taken over, and when to try."""
+        self._consumer: Any = None
+
+    def _limit_threads(self) -> None:
+        """Load the model's class, and bound torch where that has brought it along."""
+        class_of(self.config.models[self.name].class_)
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(self.settings.worker.threads)
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Work until told to stop. Raises what cannot be healed by trying again."""
+        try:
+            self._join()
+            while not self.stopping.is_set():
+                try:
+                    self.turn()
+                except KafkaError as error:
+                    self.trouble = f"Kafka: {error}"
+                    log.warning("%s", self.trouble)
+                    self.stopping.wait(RETRY_SECONDS)
+            self._leave()
+        finally:
+            for desk in self.desks.values():
+                desk.drop()
+            if self.teaching is not None:
+                self.teaching.close()
+            if self._consumer is not None:
+                self._consumer.close()
+            self.log.close()
+
+    def _join(self) -> None:
+        kafka = self.settings.kafka
+        alone = kafka.assignment == "all"
+        while not self.stopping.is_set():
+            try:
+                self._consumer = KafkaConsumer(
+                    bootstrap_servers=kafka.brokers.split(","),
+                    group_id=None if alone else f"{kafka.group}.worker.{self.stream}.{self.name}",
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    session_timeout_ms=int(kafka.session_timeout_seconds * 1_000),
+                    heartbeat_interval_ms=max(100, int(kafka.session_timeout_seconds * 250)),
+                    fetch_max_wait_ms=20,
+                    max_partition_fetch_bytes=4 * ROOMY,
+                    **options_of(kafka.client),
+                )
+                if alone:
+                    numbers = self._consumer.partitions_for_topic(self.config.request_topic) or ()
+                    places = [TopicPartition(self.config.request_topic, n) for n in numbers]
+                    self._consumer.assign(places)
+                    self.on_partitions_assigned(places)
+                else:
+                    self._consumer.subscribe([self.config.request_topic], listener=self)
+                return
+            except KafkaError as error:
+                self.trouble = f"Kafka: {error}"
+                log.warning("%s", self.trouble)
+                self.stopping.wait(RETRY_SECONDS)
+
+    def turn(self) -> None:
+        """One poll, one batch; then what time allows."""
+        self.turns += 1
+        now = time.monotonic()
+        self._take_wanting(now)
+        try:
+            if self.serving.look(now) and self.teaching is not None:
+                self.teaching.rolled_back()
+        except Unavailable as error:
+            self.trouble = str(error)
+        asked = self._poll()
+        started = time.monotonic()
+        self._serve(asked)
+        spent = time.monotonic() - started
+        self._teach(idle=not asked and not self.queue, spent=spent)
+
+    # -- partitions --------------------------------------------------------------------------------------------------
+
+    def on_partitions_assigned(self, assigned: list[Any]) -> None:
+        """Take over what the group gives us: at the next turn, for it takes a while."""
+        for place in assigned:
+            if place.partition not in self.desks:
+                self._wanting[place.partition] = 0.0
+        if assigned:
+            self._consumer.pause(*assigned)
+        self.trouble = None if not self._wanting else "not taken over yet"
+
+    def on_partitions_revoked(self, revoked: list[Any]) -> None:
+        """Let go of what the group takes back."""
+        for place in revoked:
+            self._wanting.pop(place.partition, None)
+            self._drop(place.partition)
+
+    on_partitions_lost = on_partitions_revoked
+
+    def _drop(self, partition: int) -> None:
+        desk = self.desks.pop(partition, None)
+        if desk is not None:
+            desk.drop()
+        if partition == 0 and self.teaching is not None:
+            self.teaching.close()
+            self.teaching = None
+
+    def _lose(self, partition: int, error: Exception) -> None:
+        """Drop a partition and take it over again."""
+        log.warning("%s/%d: %s", self.config.request_topic, partition, error)
+        self.trouble = str(error)
+        self._drop(partition)
+        place = TopicPartition(self.config.request_topic, partition)
+        if place in self._consumer.assignment():
+            self._consumer.pause(place)
+            self._wanting[partition] = time.monotonic() + 0.2
+
+    def _take_wanting(self, now: float) -> None:
+        for partition, when in list(self._wanting.items()):
+            if when > now:
+                continue
+            desk = Desk(
+                self.stream, self.name, partition, self.config, self.store, self.log, self.vault, self.settings.app
+            )
+            try:
+                offset = desk.take()
+                if partition == 0:
+                    self._begin_teaching()
+            except (Lost, Unavailable) as error:
+                desk.drop()
+                self.trouble = str(error)
+                self._wanting[partition] = now + RETRY_SECONDS
+                continue
+            place = TopicPartition(self.config.request_topic, partition)
+            self._consumer.seek(place, offset)
+            self._consumer.resume(place)
+            self.desks[partition] = desk
+            del self._wanting[partition]
+        if not self._wanting and self.desks:
+            self.trouble = None
+
+    def _begin_teaching(self) -> None:
+        if self.teaching is not None:
+            self.teaching.close()
+        self.teaching = None
+        made = Teaching(self)
+        try:
+            made.take()
+        except BaseException:
+            made.close()
+            raise
+        self.teaching = made
+
+    # -- serving -----------------------------------------------------------------------------------------------------
+
+    def _poll(self) -> dict[int, list[Asked]]:
+        """Wait for a first event, then for more until the batch is full or it has waited long enough."""
+        found: dict[int, list[Asked]] = {}
+        count = 0
+        until: float | None = None
+        busy = self.teaching is not None and self.teaching.busy
+        while count < self.how.batch:
+            left = (0.0 if busy else IDLE_SECONDS) if until is None else until - time.monotonic()
+            if until is not None and left <= 0:
+                break
+            polled = self._consumer.poll(timeout_ms=max(0, int(left * 1_000)), max_records=self.how.batch - count)
+            for place, records in polled.items():
+                desk = self.desks.get(place.partition)
+                if desk is None:
+                    continue
+                messages = [(record.offset, record.value, record.timestamp / 1e3) for record in records]
+                asked = desk.sift(messages)
+                found.setdefault(place.partition, []).extend(asked)
+                count += len(asked)
+            if not polled and until is None:
+                break
+            if until is None:
+                until = time.monotonic() + self.how.batch_seconds
+        self.queue = self._lag()
+        return found
+
+    def _lag(self) -> int:
+        behind = 0
+        for partition, desk in self.desks.items():
+            end = self._consumer.highwater(TopicPartition(self.config.request_topic, partition))
+            behind += max(0, (end or 0) - desk.next)
+        return behind
+
+    def _serve(self, found: dict[int, list[Asked]]) -> None:
+        flat = [one for asked in found.values() for one in asked]
+        leads = self.teaching.leads if self.teaching is not None else self._followed()
+        replies = self.serving.answer(flat, self._history(flat), leads)
+        self.batches += bool(flat)
+        now = time.monotonic()
+        mark = now - self._marked >= MARK_SECONDS
+        for partition in found:
+            desk = self.desks[partition]
+            try:
+                desk.publish([reply for reply in replies if reply.asked.partition == partition])
+                desk.commit(mark)
+                self.commits += 1
+            except (Lost, Unavailable) as error:
+                self._lose(partition, error)
+        if mark and found:
+            self._marked = now
+
+    def _followed(self) -> str | None:
+        version = self.serving.version
+        return None if version is None else version.told.get("leads")
+
+    def _history(self, asked: list[Asked]) -> Callable[[str], tuple[int | None, Any]]:
+        if self.teaching is not None:
+            return self.teaching.learner.history
+        from driftline.streams.learner import look_up_histories
+
+        keys = list({one.request.key for one in asked}) if self.how.history else []
+        known = look_up_histories(self.store, self.vault, self.settings.app, self.stream, self.name, keys)
+        return lambda key: known[key]
+
+    # -- teaching ----------------------------------------------------------------------------------------------------
+
+    def _teach(self, idle: bool, spent: float) -> None:
+        """Teach for the share of time that is due, or as long as nothing else is to be done."""
+        if self.teaching is None:
+            return
+        share = self.how.share
+        self._credit = min(self._credit + spent * share / (1.0 - share), 1.0)
+        started = time.monotonic()
+        try:
+            self.teaching.turn(may_step=idle or self._credit > 0.0)
+        except (Lost, Unavailable) as error:
+            self._lose(0, error)
+        self._credit = max(self._credit - (time.monotonic() - started), -5.0) if not idle else 0.0
+
+    def _leave(self) -> None:
+        """Stop in good order."""
+        for partition, desk in list(self.desks.items()):
+            try:
+                desk.commit(True)
+            except (Lost, Unavailable) as error:
+                log.warning("%s/%d: %s", self.config.request_topic, partition, error)
+        if self.teaching is not None:
+            try:
+                self.teaching.checkpoint()
+            except (Lost, Unavailable) as error:
+                log.warning("%s: %s", self.name, error)
+
+
+def run(settings: Settings, stream: str, name: str) -> None:
+    """Run the worker of one heavy model until SIGTERM or SIGINT."""
+    from driftline.services.worker_web import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("kafka",):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    worker = HeavyWorker(settings, stream, name)
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda *_: worker.stopping.set())
+    web = serve(worker)
+    try:
+        worker.run()
+    finally:
+        web.close()
