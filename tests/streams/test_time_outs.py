@@ -1,6 +1,8 @@
 """Silence as an answer: what is taken as labelled no, when, and what a label that comes later does to it."""
 
 import random
+from collections import deque
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -9,6 +11,9 @@ from pydantic import ValidationError
 
 from driftline.streams import header
 from driftline.streams.config import StreamConfig, Waiting
+from driftline.streams.judge import Judge
+from driftline.streams.learner import JOINED, Learner
+from driftline.streams.learner import Waiting as Pending
 from driftline.streams.state import digests, freeze, restore
 from driftline.streams.time_outs import GRID, Window, waiting_set
 from driftline.streams.vault import SEAL
@@ -340,6 +345,49 @@ def test_what_share_of_yes_is_learnt_is_what_the_docs_say(seed, p, q):
     assert said["count"] == pytest.approx(p * (1 - q), rel=0.12)
 
 
+HEAVY = {"m": STUBBORN, "wide": {"class": "somewhere:Wide", "where": "worker", "task": "binary"}}
+"""A light model and one in the side worker, whose class the lane never loads."""
+
+
+def handed(desk):
+    """What was handed to the side worker."""
+    return [JOINED.decode(out.value) for out in sent(desk) if out.topic == "s.joined"]
+
+
+@pytest.mark.parametrize("correction", ["learn", "count"])
+def test_what_times_out_and_what_corrects_is_handed_to_heavy_models_under_running_numbers(correction):
+    desk = desk_of(HEAVY, correction=correction)
+    desk.handle([event(i, a=float(i)) for i in range(3)])
+    moved(desk, 21, 3)
+    moved(desk, 22, 4)
+    desk.handle([label(0, "e1", True), label(1, "clock3", True), label(2, "e0", False)])
+    found = [(one.n, one.of, one.known - START, one.y, one.corrects) for one in handed(desk)]
+    first = [(0, "e0", 21, False, False), (1, "e1", 21, False, False), (2, "e2", 22, False, False)]
+    if correction == "learn":
+        assert found == [*first, (3, "e1", 0, True, True), (4, "clock3", 1, True, False)]
+    else:
+        assert found == [*first, (3, "clock3", 1, True, False)]
+
+
+def test_a_heavy_model_learns_a_correction_and_is_not_judged_by_it():
+    desk, learnt, kept = desk_of(HEAVY), [], []
+    desk.handle([event(0, a=1.0)])
+    moved(desk, 20, 1)
+    desk.handle([label(0, "e0", True)])
+    judge = Judge("s", "wide", desk.config)
+    worker = SimpleNamespace(
+        pending=deque(Pending(0, place, 0.0, one) for place, one in enumerate(handed(desk))),
+        served=SimpleNamespace(pop=lambda of: None), judge=judge, outbox=[], offsets={}, numbers={}, learnt=0, steps=0,
+        _how=SimpleNamespace(step=8, history=0), _shown=lambda one: one.joined.of,
+        _learn=lambda rows, ys, judged: learnt.extend(zip(rows, ys, strict=True)),
+        canary=SimpleNamespace(add=lambda row, y: kept.append(y)),
+    )  # fmt: skip
+    assert Learner.step(worker) == 2
+    assert learnt == [("e0", False), ("e0", True)]
+    assert (judge.counts["absent"], judge.panel.scores["majority"].n) == (1, 1)
+    assert (worker.offsets, worker.numbers, kept) == ({0: 2}, {0: 2}, [False, True])
+
+
 # -- state -----------------------------------------------------------------------------------------------------------
 
 
@@ -377,9 +425,9 @@ def test_a_state_in_the_middle_of_the_window_goes_on_as_if_nothing_had_been(corr
         for start in range(0, len(messages), every):
             found += desk.handle(messages[start : start + every])
             outbox += sent(desk)
-            before = digests(desk)
+            before, waits = digests(desk), desk.waiting.open
             desk = again(desk, make)
-            assert digests(desk) == before
+            assert (digests(desk), desk.waiting.open) == (before, waits)
         assert (found, outbox) == (outs, straight.outbox)
         assert digests(desk) == digests(straight)
 
