@@ -197,6 +197,11 @@ class Panel:
             scores.update_run(ys, [guesses[place] for guesses in guessed])  # type: ignore[index]
             baseline.learn_run(ys)
 
+    def learn(self, ys: Sequence[Any]) -> None:
+        """Teach each baseline a run of labels, and judge none."""
+        for baseline in self.baselines:
+            baseline.learn_run(ys)
+
     def state(self) -> dict[str, Any]:
         """Return everything."""
         return {b.name: {"state": b.state(), "scores": self.scores[b.name].state()} for b in self.baselines}

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from driftline.streams import detectors, signals
 from driftline.streams.losses import LOSSES
 from driftline.streams.registry import MODELS, TASKS, class_of, task_of
+from driftline.streams.tasks import LABELLED
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
 HEAVY_TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -39,6 +40,20 @@ class Waiting(Part):
     """Labels kept per lane whose event has not been seen yet."""
     early_max_age_seconds: float = Field(60.0, gt=0)
     """Event time after which a label without an event is unknown."""
+    negative_after_seconds: float | None = Field(None, gt=0)
+    """Event time after which an event without a label is taken as labelled no (silence means no); left out, never."""
+    correction: Literal["learn", "count"] = "learn"
+    """A yes after that: models `learn` it as well, or it is only `count`ed."""
+
+    @model_validator(mode="after")
+    def _expires_last(self) -> Waiting:
+        after = self.negative_after_seconds
+        if after is not None and after >= self.max_age_seconds:
+            raise ValueError(
+                f"negative_after_seconds ({after:g}) must be less than max_age_seconds ({self.max_age_seconds:g}): "
+                "an event that timed out is kept until max_age_seconds, for a yes that comes late"
+            )
+        return self
 
 
 class Rhythm(Part):
@@ -263,6 +278,22 @@ class StreamConfig(Part):
                     f"models.{name}.drift: policy challenger needs a contest of {name} with other models: add "
                     f'contests.NAME with models = ["{name}", …], or name another policy'
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _has_silence(self) -> StreamConfig:
+        if self.waiting.negative_after_seconds is None:
+            return self
+        taught = {name: model.effective_task for name, model in self.models.items()}
+        taught = {name: task for name, task in taught.items() if task in LABELLED}
+        for name, task in taught.items():
+            if task != "binary":
+                raise ValueError(
+                    f"waiting.negative_after_seconds: silence means no only where all labels are yes or no, and {name} "
+                    f"has the task {task}: leave it out, or give {name} a stream of its own"
+                )
+        if not taught:
+            raise ValueError("waiting.negative_after_seconds: no model here learns from labels (task binary)")
         return self
 
     @model_validator(mode="after")

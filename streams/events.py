@@ -198,6 +198,8 @@ class Joined(Message):
     """What each light model had answered."""
     ps: dict[Name, float | Shares]
     """The probabilities that went with it, where there were any."""
+    corrects: bool = False
+    """Whether the event came before, as labelled no because no label had come in its window: learnt, and not judged."""
 
 
 class Fence(Message):

@@ -35,11 +35,14 @@ class HandOver:
         name = f"request/{self._events}/{self._partition}/{one.offset}"
         return Out(self._requests, self._partition, one.key, value, name)
 
-    def joined(self, lesson: Lesson, number: int, known: float) -> Out:
-        """Return an event with its label, the `number`th of its lane; `known` is when the label became known."""
+    def joined(self, lesson: Lesson, number: int, known: float, corrects: bool = False) -> Out:
+        """Return an event with its label, the `number`th of its lane; `known` is when the label became known.
+
+        `corrects` says that it was handed over before as labelled no, because no label had come.
+        """
         entry = lesson.entry
         said, p = self._said(entry.guesses)
-        value = encode(Joined(number, lesson.of, entry.at, known, entry.key, entry.x, lesson.y, said, p))
+        value = encode(Joined(number, lesson.of, entry.at, known, entry.key, entry.x, lesson.y, said, p, corrects))
         return Out(self._joined, self._partition, entry.key, value, f"joined/{self._events}/{self._partition}/{number}")
 
     def _said(self, guesses: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -15,7 +15,9 @@ from driftline.streams.state import Parts, Touched, family
 from driftline.streams.store import Snapshot
 from driftline.streams.vault import SEAL, Foreign, Unsound, Vault
 
-FORMAT = 1
+FORMATS = (1, 2)
+"""The forms that are read. 2: events that timed out, or may, are in the waiting set; written only where that is so, for
+a program that knows 1 alone would take them for labelled."""
 LIBRARIES = ("river", "numpy")
 """Libraries whose objects lie in snapshots: another minor version is not loaded."""
 
@@ -69,7 +71,7 @@ def write(
 ) -> Snapshot:
     """Make the snapshot of a lane from its frozen parts."""
     header = Header(
-        format=FORMAT,
+        format=lane.waiting.layout,
         lane=lane.name,
         serial=serial,
         gen=lane.gen,
@@ -121,8 +123,9 @@ def read(snapshot: Snapshot, name: str, vault: Vault) -> Header:
     vault.open(f"{name}/header", sealed)
     if header.lane != name:
         raise Foreign(f"{name}: generation {snapshot.serial} belongs to the lane {header.lane}")
-    if header.format != FORMAT:
-        raise Foreign(f"{name}: generation {snapshot.serial} has format {header.format}; this program reads {FORMAT}")
+    if header.format not in FORMATS:
+        known = " and ".join(map(str, FORMATS))
+        raise Foreign(f"{name}: generation {snapshot.serial} has format {header.format}; this program reads {known}")
     for library in LIBRARIES:
         then, now = header.libraries.get(library, "?"), version(library)
         if then.split(".")[:2] != now.split(".")[:2]:

@@ -14,25 +14,20 @@ from typing import Any
 
 import msgspec
 
-from driftline.models.base import News
-from driftline.streams import letters
+from driftline.streams import letters, time_outs
 from driftline.streams.baselines import Panel
 from driftline.streams.config import StreamConfig
-from driftline.streams.contest import Contest, Promotion, contests_of
+from driftline.streams.contest import contests_of
 from driftline.streams.events import ENTITY, KINDS, LabelEvent
 from driftline.streams.hand_over import HandOver
-from driftline.streams.letters import Out
+from driftline.streams.letters import Origin, Out
 from driftline.streams.scores import Guess, Scores
 from driftline.streams.slot_kinds import slot_of
 from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised
 from driftline.streams.tasks import never
 from driftline.streams.vault import Vault
-from driftline.streams.waiting import Early, Entry, WaitingSet, mark
-from driftline.streams.watcher import Drifted
+from driftline.streams.waiting import Early, Entry, TimedOut, mark
 from driftline.streams.wire import EVENTS, LARGEST, Decoder, Label, Prediction, Rejected, encode
-
-Origin = tuple[str, int, float, str]
-"""Topic, offset, event time and key of the message that raised something."""
 
 
 class Message(msgspec.Struct, gc=False):
@@ -87,7 +82,7 @@ class Lane:
         self.panels = {name: Panel(task.accepts, task.baselines(), task.scores) for name, task in tasks.items()}
         self._panels = list(self.panels.values())
         self._labelled = any(task.accepts is not never for task in tasks.values())
-        self.waiting = WaitingSet(config.waiting)
+        self.waiting = time_outs.waiting_set(config.waiting)
         self.outbox: list[Out] = []
         """What hangs on the order of handling: sent only after the checkpoint that holds it."""
         self.counts: Counter[str] = Counter()
@@ -138,7 +133,8 @@ class Lane:
 
     def _handle_events(self, run: list[Message], outs: list[Out]) -> None:
         batch: list[Arrival] = []
-        early, topic, next_, count = self.waiting.early, self.events, self.offsets[self.events], 0
+        early, due = self.waiting.early, self.waiting.due
+        topic, next_, count = self.events, self.offsets[self.events], 0
         for message in run:
             if message.offset < next_:
                 self.counts["repeated"] += 1
@@ -160,9 +156,16 @@ class Lane:
                     self._answer(batch, outs)
                     batch = []
                     self._join_early(label, arrival)
+            if due:
+                self._answer(batch, outs)
+                batch = []
+                time_outs.teach_due(self)
         self._answer(batch, outs)
         if count:
             self.counts["events"] += count
+        if self.waiting.evicted:
+            self.counts["labels/evicted"] += self.waiting.evicted
+            self.waiting.evicted = 0
 
     def _arrive(self, message: Message, place: int) -> Arrival:
         """Check one event and let it wait. Raises `Rejected`."""
@@ -174,16 +177,17 @@ class Lane:
             event = self._event(value)
         at, name, entity = event.at, event.id, self._entity(event)
         if key is None or key != entity.encode():
-            raise Rejected("key", "KeyMismatch", letters.key_fault(key, ENTITY[self.config.kind], entity))
+            raise letters.other_key(key, ENTITY[self.config.kind], entity)
         if message.timestamp is not None and at > message.timestamp + self._ahead:
             self._check_time(at, message)
         if name in waiting.entries:
             raise Rejected("duplicate", "DuplicateEvent", f"id: an event {name!r} came before: ids must be unique")
         x = {**event.x, "user": event.user, "item": event.item} if self._click else event.x
         entry = Entry(at, entity, x, [], [])
-        waiting.add(name, entry, self._labelled)
-        seen = {self.events: message.offset, self.labels: self.offsets[self.labels]}
-        return Arrival(place, message.offset, name, at, entity, x, entry, waiting.watermark, seen)
+        offset = message.offset
+        waiting.add(name, entry, self._labelled, offset)
+        seen = {self.events: offset, self.labels: self.offsets[self.labels]}
+        return Arrival(place, offset, name, at, entity, x, entry, waiting.watermark, seen)
 
     def _check_time(self, at: float, message: Message) -> None:
         if message.timestamp is not None and at > message.timestamp + self.config.max_ahead_seconds:
@@ -261,11 +265,14 @@ class Lane:
             if entry.__class__ is not Entry:
                 if entry is None:
                     self._hold(label, message, place)
+                elif isinstance(entry, TimedOut):
+                    self._join(lessons, known)  # what came before it is learnt before it
+                    lessons = []
+                    time_outs.come_after(self, label, entry, message, place)
                 else:
                     self._repeat(label, entry[1], message, place)  # type: ignore[index]
             elif entry.key.encode() != message.key:
-                fault = letters.key_fault(message.key, "of", entry.key)
-                self._defer(Rejected("key", "KeyMismatch", fault), message, place)
+                self._defer(letters.other_key(message.key, "of", entry.key), message, place)
             else:
                 known[place] = (self.labels, offset, label.at, entry.key)
                 lessons.append(Lesson(place, entry, label.y, label.of))
@@ -273,9 +280,7 @@ class Lane:
         self.offsets[self.labels] = next_
         if handled:
             self.counts["labels"] += handled
-        if lessons:
-            self.counts["labels/joined"] += len(lessons)
-            self._teach(lessons, known)
+        self._join(lessons, known)
         self._settle()
 
     def _check_label(self, message: Message) -> Any:
@@ -287,7 +292,7 @@ class Lane:
         except msgspec.MsgspecError:
             label = self._label(value)
         if not message.key:
-            raise Rejected("key", "KeyMismatch", letters.key_fault(None, "of", "the key of its event"))
+            raise letters.other_key(None, "of", "the key of its event")
         if message.timestamp is not None and label.at > message.timestamp + self._ahead:
             self._check_time(label.at, message)
         for accepts in self._accepts:
@@ -298,11 +303,16 @@ class Lane:
             "label_type", "LabelType", f"y: {letters.type_of(label.y)} is no label for the models here ({tasks})"
         )
 
-    def _close(self, name: str, entry: Entry, y: Any, at: float) -> None:
+    def _close(self, name: str, entry: Entry | TimedOut, y: Any, at: float) -> None:
         self.waiting.close(name, entry, y)
         delay = at - entry.at
         self.delay_seconds += delay
         self.delays[bisect_left(DELAYS, delay)] += 1
+
+    def _join(self, lessons: list[Lesson], known: dict[int, Origin]) -> None:
+        if lessons:
+            self.counts["labels/joined"] += len(lessons)
+            self._teach(lessons, known)
 
     def _teach(self, lessons: list[Lesson], known: dict[int, Origin]) -> None:
         raised: list[Raised] = []
@@ -325,9 +335,7 @@ class Lane:
         """A label without an event: late where the event has expired, else early until proven unknown."""
         waiting = self.waiting
         if label.of in waiting.expired:
-            self.counts["labels/late"] += 1
-            why = Rejected("label_late", "LateLabel", letters.late(label.of, self.config.waiting))
-            self._defer(why, message, place)
+            self._come_late(label.of, message, place)
             return
         first = waiting.early.get(label.of)
         if first is not None:
@@ -340,24 +348,21 @@ class Lane:
 
     def _join_early(self, label: Early, arrival: Arrival) -> None:
         """The event of an early label has come and was answered: now the label may teach."""
+        message = Message(self.labels, label.offset, label.key.encode(), label.value)
         if label.key != arrival.key:
-            message = Message(self.labels, label.offset, label.key.encode(), label.value)
-            why = Rejected("key", "KeyMismatch", letters.key_fault(message.key, "of", arrival.key))
-            self._defer(why, message, 0)
-            self._settle()
-            return
-        if self.waiting.entries.get(arrival.id) is not arrival.entry:  # it was too old to wait at all
-            self.counts["labels/late"] += 1
-            message = Message(self.labels, label.offset, label.key.encode(), label.value)
-            why = Rejected("label_late", "LateLabel", letters.late(arrival.id, self.config.waiting))
-            self._defer(why, message, 0)
-            self._settle()
-            return
-        self._close(arrival.id, arrival.entry, label.y, label.at)
-        self.counts["labels/early"] += 1
-        known = {0: (self.labels, label.offset, label.at, arrival.key)}
-        self._teach([Lesson(0, arrival.entry, label.y, arrival.id)], known)
+            self._defer(letters.other_key(message.key, "of", arrival.key), message, 0)
+        elif self.waiting.entries.get(arrival.id) is not arrival.entry:  # it was too old to wait at all
+            self._come_late(arrival.id, message, 0)
+        else:
+            self._close(arrival.id, arrival.entry, label.y, label.at)
+            self.counts["labels/early"] += 1
+            known = {0: (self.labels, label.offset, label.at, arrival.key)}
+            self._teach([Lesson(0, arrival.entry, label.y, arrival.id)], known)
         self._settle()
+
+    def _come_late(self, of: str, message: Message, place: int) -> None:
+        self.counts["labels/late"] += 1
+        self._defer(Rejected("label_late", "LateLabel", letters.late(of, self.config.waiting)), message, place)
 
     def _repeat(self, label: Any, first: Any, message: Message, place: int) -> None:
         if mark(label.y) == first:
@@ -385,23 +390,10 @@ class Lane:
 
     def _tell(self, raised: list[Raised], origins: dict[int, Origin]) -> None:
         """Drifts, promotions, news and failures of models ride in the outbox too."""
-        heard: Counter[tuple[int, int, type]] = Counter()
-        for place, slot, what in raised:
-            origin, again = origins[place], heard[place, slot.index, type(what)]
-            heard[place, slot.index, type(what)] += 1
-            if isinstance(slot, Contest):
-                assert isinstance(what, Promotion)
-                out = letters.promotion(slot, self.stream, origin, self.partition, what)
-            elif isinstance(what, Failure):
-                self.counts["rejected/model"] += 1
-                topic, offset, _, key = origin
-                out = letters.failed(what, slot.name, self.config, topic, self.partition, offset, key)
-            elif isinstance(what, News):
-                out = letters.life(slot, self.stream, origin, self.partition, what, again)
-            else:
-                assert isinstance(what, Drifted)
-                out = letters.alarm(slot, self.stream, origin, self.partition, what, again)
-            self._due.append((place, slot.index, out))
+        failures = sum(isinstance(what, Failure) for _, _, what in raised)
+        if failures:
+            self.counts["rejected/model"] += failures
+        self._due += letters.told(raised, origins, self.config, self.stream, self.partition)
 
     def _settle(self) -> None:
         """Bring a run's additions to the outbox into the order of its messages, whatever the run's length."""

@@ -188,7 +188,7 @@ class Learner:
         """Judge and learn one micro-batch; return how many labels that were."""
         batch = [self.pending.popleft() for _ in range(min(self._how.step, len(self.pending)))]
         judged = [Judged(one.partition, one.offset, one.joined, self.served.pop(one.joined.of)) for one in batch]
-        self.outbox += self.judge.take(judged)
+        self.outbox += self.judge.take([one for one in judged if not one.joined.corrects])
         rows, ys = [self._shown(one) for one in judged], [one.joined.y for one in judged]
         fit = [place for place, y in enumerate(ys) if self.judge.task.accepts(y)]
         self._learn([rows[place] for place in fit], [ys[place] for place in fit], [judged[place] for place in fit])

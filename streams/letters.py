@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from driftline.models.base import News
 from driftline.streams.config import ALARM_TOPIC, StreamConfig, Waiting
+from driftline.streams.contest import Contest, Promotion
 from driftline.streams.events import MAX_LETTER, MAX_NAME, MAX_TEXT
 from driftline.streams.registry import class_of
+from driftline.streams.slots import Failure, Raised, Slot
+from driftline.streams.watcher import Drifted
 from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
 
 if TYPE_CHECKING:
-    from driftline.models.base import News
-    from driftline.streams.contest import Contest, Promotion
     from driftline.streams.lane import Message
-    from driftline.streams.slots import Failure, Slot
-    from driftline.streams.watcher import Drifted
+
+Origin = tuple[str, int, float, str]
+"""Topic, offset, event time and key of the message that raised something."""
 
 
 class Out(msgspec.Struct, gc=False):
@@ -65,9 +69,7 @@ def failed(what: Failure, model: str, config: StreamConfig, topic: str, partitio
     return Out(config.dead_topic, None, key, encode(letter), id_)
 
 
-def alarm(
-    slot: Slot, stream: str, origin: tuple[str, int, float, str], partition: int, what: Drifted, again: int
-) -> Out:
+def alarm(slot: Slot, stream: str, origin: Origin, partition: int, what: Drifted, again: int) -> Out:
     """The alarm of a drift that a message revealed; `again` counts those that the same message brought before."""
     topic, offset, at, key = origin
     id_ = f"drift/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
@@ -80,7 +82,7 @@ def alarm(
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
 
-def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition: int, news: News, again: int) -> Out:
+def life(slot: Slot, stream: str, origin: Origin, partition: int, news: News, again: int) -> Out:
     """The alarm of an event in a model's life; `again` counts those that the same message brought before."""
     topic, offset, at, key = origin
     id_ = f"model/{slot.name}/{topic}/{partition}/{offset}" + (f"/{again}" if again else "")
@@ -93,9 +95,7 @@ def life(slot: Slot, stream: str, origin: tuple[str, int, float, str], partition
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
 
-def promotion(
-    contest: Contest, stream: str, origin: tuple[str, int, float, str], partition: int, what: Promotion
-) -> Out:
+def promotion(contest: Contest, stream: str, origin: Origin, partition: int, what: Promotion) -> Out:
     """The alarm of a promotion."""
     topic, offset, at, key = origin
     id_ = f"promotion/{contest.name}/{topic}/{partition}/{offset}"
@@ -111,10 +111,38 @@ def promotion(
     return Out(ALARM_TOPIC, None, key, encode(said), id_)
 
 
-def key_fault(key: bytes | None, field: str, wanted: str) -> str:
+def told(
+    raised: list[Raised], origins: dict[int, Origin], config: StreamConfig, stream: str, partition: int
+) -> list[tuple[int, int, Out]]:
+    """What is told of drifts, promotions, news and failures of models: place of the message, place of the model, words.
+
+    `origins` has topic, offset, event time and key of the messages by their place in the run.
+    """
+    outs: list[tuple[int, int, Out]] = []
+    heard: Counter[tuple[int, int, type]] = Counter()
+    for place, slot, what in raised:
+        origin, again = origins[place], heard[place, slot.index, type(what)]
+        heard[place, slot.index, type(what)] += 1
+        if isinstance(slot, Contest):
+            assert isinstance(what, Promotion)
+            out = promotion(slot, stream, origin, partition, what)
+        elif isinstance(what, Failure):
+            topic, offset, _, key = origin
+            out = failed(what, slot.name, config, topic, partition, offset, key)
+        elif isinstance(what, News):
+            out = life(slot, stream, origin, partition, what, again)
+        else:
+            assert isinstance(what, Drifted)
+            out = alarm(slot, stream, origin, partition, what, again)
+        outs.append((place, slot.index, out))
+    return outs
+
+
+def other_key(key: bytes | None, field: str, wanted: str) -> Rejected:
     """Say how a Kafka key must be."""
     found = "no key" if not key else f"the key {clip(key.decode('utf-8', 'replace'), 80)!r}"
-    return f"key: {found}: the Kafka key must be that of the event ({field}: {clip(wanted, 80)!r})"
+    why = f"key: {found}: the Kafka key must be that of the event ({field}: {clip(wanted, 80)!r})"
+    return Rejected("key", "KeyMismatch", why)
 
 
 def late(of: str, bounds: Waiting) -> str:

@@ -27,8 +27,9 @@ from driftline.streams.holding import CHECKPOINT_BOUNDS, Holding
 from driftline.streams.lane import DELAYS
 from driftline.streams.runner import Runner
 
-OUTCOMES = ("joined", "early", "duplicate", "conflicting", "late", "unknown")
-"""What becomes of a label."""
+OUTCOMES = ("joined", "early", "duplicate", "conflicting", "late", "unknown", "timed_out", "corrected", "evicted")
+"""What becomes of a label; and of silence, where that means no: an event that was taken as labelled no (`timed_out`), a
+yes that came after that (`corrected`), an event that `max_count` drove out before its window was over (`evicted`)."""
 
 _COUNTERS = {
     "consumed": ("Messages taken from a topic.", ("stream", "topic")),
@@ -37,7 +38,7 @@ _COUNTERS = {
     "predictions": ("Predictions made.", ("stream", "model")),
     "predict_seconds": ("Time that models took to predict, in seconds.", ("stream", "model")),
     "learn_seconds": ("Time that models took to score and learn, in seconds.", ("stream", "model")),
-    "labels": ("Labels, by what became of them.", ("stream", "outcome")),
+    "labels": ("Labels, by what became of them; and events that timed out without one.", ("stream", "outcome")),
     "drifts": ("Drifts found in what is watched of a model.", ("stream", "model")),
     "drift_tested": (
         "Values in shuffled order that drift detectors were tried on, to measure false alarms.",
@@ -53,7 +54,10 @@ _COUNTERS = {
     "repeated": ("Messages that Kafka repeated, passed over.", ("stream",)),
 }
 _GAUGES = {
-    "waiting": ("Events that wait for their label.", ("stream", "partition")),
+    "waiting": (
+        "Events that wait for their label, also those that were taken as labelled no.",
+        ("stream", "partition"),
+    ),
     "early_labels": ("Labels that wait for their event.", ("stream", "partition")),
     "keys": ("Keys of a per-key model.", ("stream", "model", "partition")),
     "score": ("Prequential score of a model since its first label.", ("stream", "partition", "model", "metric")),

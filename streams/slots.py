@@ -181,6 +181,14 @@ class Slot:
         self.learn_seconds += self.clock() - started
         return raised
 
+    def correct(self, run: list[Lesson]) -> list[Raised]:
+        """Let the model learn labels that correct those by which it was judged: it is not judged again."""
+        started = self.clock()
+        raised: list[Raised] = []
+        self._learn([lesson for lesson in run if lesson.entry.guesses[self.index] is not None], raised)
+        self.learn_seconds += self.clock() - started
+        return raised
+
     def _learn(self, run: list[Lesson], raised: list[Raised]) -> None:
         """Let the model learn a run of lessons."""
         if self.keyed is not None:

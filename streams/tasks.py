@@ -193,3 +193,5 @@ TASKS = {
     "forecast": Task("forecast", False, never, scores.ForecastScores, tuple, "predict_one", read_number),
 }
 """The tasks by name; a forecast's baselines live with each series (`series.py`)."""
+LABELLED = frozenset(name for name, task in TASKS.items() if task.accepts is not never)
+"""The tasks that labels judge."""

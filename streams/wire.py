@@ -55,7 +55,7 @@ DeadLetter: Any = struct(events.DeadLetter)
 Fence: Any = struct(events.Fence)
 Label: Any = struct(events.LabelEvent)
 Request: Any = struct(events.Request)
-Joined: Any = struct(events.Joined)
+Joined: Any = struct(events.Joined, omit_defaults=True)
 EVENTS: dict[str, Any] = {kind: struct(model) for kind, model in events.KINDS.items()}
 
 encode = msgspec.json.Encoder().encode

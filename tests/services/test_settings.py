@@ -195,6 +195,7 @@ def test_what_the_shipped_file_shows_as_a_default_is_the_default() -> None:
         ("streams", "traffic", "models", "received", "drift", "on"),
         ("streams", "traffic", "predictions"),
         ("streams", "sensors", "contests", "anomalous", "loss"),
+        ("streams", "clicks", "waiting", "negative_after_seconds"),
     }
     uncommented = tomllib.loads(shown)
     for *tables, last in left:  # examples of values whose default is none

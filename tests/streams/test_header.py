@@ -86,8 +86,8 @@ def test_another_lane_is_refused_even_under_a_sound_seal(snapshot):
 
 
 def test_another_format_is_foreign(snapshot):
-    with pytest.raises(Foreign, match="has format 2; this program reads 1"):
-        read(resealed(snapshot, format=2), "driftline:s:0", VAULT)
+    with pytest.raises(Foreign, match="has format 3; this program reads 1 and 2"):
+        read(resealed(snapshot, format=3), "driftline:s:0", VAULT)
 
 
 def test_another_minor_version_of_a_library_is_foreign_and_another_patch_is_not(snapshot, monkeypatch):

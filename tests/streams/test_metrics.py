@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from world import CONFIG, EVENTS, LABELS, VAULT, lane
+from world import CONFIG, EVENTS, LABELS, SILENT, VAULT, lane
 
 from driftline.services.scrape import Scrape
+from driftline.streams.config import StreamConfig
 from driftline.streams.holding import Holding, Options
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemoryStore
@@ -26,10 +27,10 @@ def scrape_of(runner: Runner, troubles: Callable[[], dict[str, str]] | None = No
     return Scrape(generate_latest(registry).decode())
 
 
-def runner_with_a_lane() -> Runner:
-    runner = Runner({"s": CONFIG}, Options("127.0.0.1:1"), MemoryStore(), VAULT)
-    holding = runner.holdings["s", 0] = Holding("s", 0, CONFIG)
-    tenure = holding.tenure = Tenure(lane, MemoryStore(), MemoryLog().producer())
+def runner_with_a_lane(config: StreamConfig = CONFIG) -> Runner:
+    runner = Runner({"s": config}, Options("127.0.0.1:1"), MemoryStore(), VAULT)
+    holding = runner.holdings["s", 0] = Holding("s", 0, config)
+    tenure = holding.tenure = Tenure(lambda: lane(config), MemoryStore(), MemoryLog().producer())
     tenure.take()
     tenure.order.drained = {"s": True, "s.labels": True}
     tenure.offer(EVENTS[:10])
@@ -60,6 +61,19 @@ def test_a_scrape_tells_what_the_lane_has_counted():
     assert seen.total("driftline_checkpoint_bytes") > 0
     scores = {labels["metric"] for labels, _ in seen.samples("driftline_score", model="whole")}
     assert scores == {labels["metric"] for labels, _ in seen.samples("driftline_baseline", baseline="majority")}
+
+
+def test_silence_that_was_taken_as_no_has_outcomes_too():
+    runner = runner_with_a_lane(SILENT)
+    tenure = runner.holdings["s", 0].tenure
+    seen = scrape_of(runner)
+    # At the eighth second the events 0, 1, 2, 3 and 5 are taken as no (4 is poison); of their labels, 0 and 2 say yes.
+    assert seen.total("driftline_labels_total", outcome="timed_out") == 5
+    assert seen.total("driftline_labels_total", outcome="corrected") == 2
+    assert seen.total("driftline_labels_total", outcome="duplicate") == 3
+    assert seen.total("driftline_labels_total", outcome="evicted") == 0
+    assert tenure.lane.counts["labels/joined"] == seen.total("driftline_labels_total", outcome="joined")
+    assert seen.total("driftline_waiting") == tenure.lane.waiting.open
 
 
 def test_a_clusterer_has_no_scores_but_numbers_of_its_own():

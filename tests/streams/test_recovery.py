@@ -10,7 +10,8 @@ import os
 from collections import deque
 
 import pytest
-from world import CONFIG, EVENTS, LABELS, VAULT, DamagingStore, World, lane
+from msgspec.structs import replace
+from world import CONFIG, EVENTS, LABELS, SILENT, VAULT, DamagingStore, World, lane
 
 from driftline.streams import failpoint, slots
 from driftline.streams import tenure as tenures
@@ -19,6 +20,7 @@ from driftline.streams.fence import FenceFilter
 from driftline.streams.lane import Lane
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemorySession, MemoryStore
+from driftline.streams.state import digests
 from driftline.streams.store import Broken, Lost
 from driftline.streams.tenure import Differs, Tenure
 from driftline.streams.vault import Foreign
@@ -61,6 +63,16 @@ def test_these_lives_pass_every_point_and_raise_alarms():
     assert passed == set(POINTS)
     assert alarms
     assert done >= {"alarm", "challenger", "recluster", "found", "promoted"}
+
+
+def test_in_these_lives_events_time_out_and_are_corrected_while_owners_die():
+    outcomes = []
+    for seed in range(20):
+        life = World(seed, damage=0.2, silent=True)
+        life.run()
+        assert life.verdict() is None
+        outcomes.append(life.outcomes)
+    assert sum({"labels/timed_out", "labels/corrected", "labels/joined"} <= found for found in outcomes) >= 5
 
 
 # -- each rule switched off ------------------------------------------------------------------------------------------
@@ -237,13 +249,14 @@ def test_without_this_rule_some_life_goes_wrong(rule):
 class Stage:
     """Two owners of one lane, moved by hand."""
 
-    def __init__(self):
+    def __init__(self, config=CONFIG):
         self.log, self.store = MemoryLog(), MemoryStore()
+        self.config = config
         self.log.topic("s", 0).extend(message.value for message in EVENTS)
         self.log.topic("s.labels", 0).extend(message.value for message in LABELS)
 
     def owner(self, make=Tenure):
-        owner = make(lane, self.store, self.log.producer())
+        owner = make(lambda: lane(self.config), self.store, self.log.producer())
         owner.take()
         owner.order.drained = dict.fromkeys(owner.order.drained, True)
         return owner
@@ -314,6 +327,42 @@ def test_an_heir_does_not_believe_what_a_zombie_published_after_the_note():
 def test_with_the_fence_before_the_note_forgotten_it_would_believe_the_zombie():
     with pytest.raises(Differs):
         heir_of_a_late_zombie(FloorForgotten)
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+def test_owners_that_die_in_the_window_leave_heirs_that_take_each_no_once_and_correct_it(flushed):
+    yes, no, late_yes, late_no = (replace(LABELS[of], offset=offset) for offset, of in enumerate([2, 3, 0, 1]))
+    stage = Stage(SILENT)
+    first = stage.owner()
+    first.offer(EVENTS[:3])
+    first.checkpoint()  # all three wait
+    for run in (EVENTS[3:4], [yes], EVENTS[4:6]):  # e0 is no with e3, e1 with e5
+        first.offer(run)
+    assert first.lane.counts["labels/timed_out"] == 2
+    if flushed:  # not checkpointed, but what was answered after the time-outs is published
+        first._log.flush()
+    second = stage.owner()
+    assert second.lane.counts["labels/timed_out"] == 0
+    second.offer(
+        [yes, *EVENTS[3:6]]
+    )  # only what is published says where the label stood; else it comes after e2 was no
+    second.offer([no])
+    second.checkpoint()  # what was taken as no is kept, for a yes that comes late
+    third = stage.owner()
+    third.offer([late_yes, late_no])
+    third.offer(EVENTS[6:8])
+    third.checkpoint()
+    heir = stage.owner().lane
+    by_hand = lane(SILENT)
+    order = [*EVENTS[:4], yes, *EVENTS[4:6]] if flushed else [*EVENTS[:6], yes]
+    by_hand.handle([*order, no, late_yes, late_no, *EVENTS[6:8]])
+    assert digests(heir) == digests(by_hand)
+    assert {name: n for name, n in heir.counts.items() if name.startswith("labels/")} == {
+        "labels/timed_out": 2 if flushed else 3,
+        "labels/joined": 2 if flushed else 1,
+        "labels/corrected": 1 if flushed else 2,
+        "labels/duplicate": 1,
+    }
 
 
 def test_a_lane_whose_predictions_were_given_another_topic_is_not_taken():

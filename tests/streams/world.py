@@ -54,6 +54,13 @@ CONFIG = StreamConfig.model_validate(
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
 )
+SILENT = StreamConfig.model_validate(
+    {
+        **CONFIG.model_dump(by_alias=True),
+        "waiting": {**CONFIG.waiting.model_dump(), "max_count": 9, "max_age_seconds": 11, "negative_after_seconds": 3},
+    }
+)
+"""The same, where silence means no: an event is one second of event time."""
 
 
 def event(i: int) -> Message:
@@ -73,9 +80,9 @@ LABELS = [label(i) for i in range(COUNT)]
 GOOD = [i for i in range(COUNT) if i % 5 != 4]
 
 
-def lane() -> Lane:
+def lane(config: StreamConfig = CONFIG) -> Lane:
     """A lane as configured, without state."""
-    return Lane("s", 0, CONFIG, VAULT)
+    return Lane("s", 0, config, VAULT)
 
 
 class DamagingStore(MemoryStore):
@@ -166,13 +173,22 @@ class World:
 
     `damage` is the share of snapshots that are damaged; `between` how often something happens at a failpoint; `make`
     builds a tenure on a store and a producer, and `store` the store; `zombies` says how often each of them acts in a
-    step, `losses` how often the store loses writes.
+    step, `losses` how often the store loses writes. In every other life, or where `silent` says so, silence means no.
     """
 
     def __init__(
-        self, seed: int, damage=0.0, between=0.02, zombies=0.05, losses=0.02, make=Tenure, store=DamagingStore
+        self,
+        seed: int,
+        damage=0.0,
+        between=0.02,
+        zombies=0.05,
+        losses=0.02,
+        make=Tenure,
+        store=DamagingStore,
+        silent=None,
     ):
         self.rng = random.Random(seed)
+        self.config = SILENT if (seed % 2 if silent is None else silent) else CONFIG
         self.steps = 400
         self.between = between
         self.zombies, self.losses = zombies, losses
@@ -182,13 +198,19 @@ class World:
         self.events = self.labels = 0
         self.owner: Process | None = None
         self.processes: list[Process] = []
+        self.outcomes: set[str] = set()
+        """What became of labels, and of silence, in the end."""
         self._make = make
         self._busy = False
         self.acting: Process | None = None
 
+    def lane(self) -> Lane:
+        """A lane of this world, without state."""
+        return lane(self.config)
+
     def tenure(self, producer) -> Tenure:
         """A tenure of a new owner."""
-        return self._make(lane, self.store, producer, Recovery(on_unreadable="rebuild"))
+        return self._make(self.lane, self.store, producer, Recovery(on_unreadable="rebuild"))
 
     def run(self) -> None:
         """Let it happen."""
@@ -292,7 +314,7 @@ class World:
         wanted = {f"{model}/s/0/{i}" for model in CONFIG.models for i in GOOD}
         if set(found) != wanted:
             return f"predictions lost: {sorted(wanted - set(found))}, too many: {sorted(set(found) - wanted)}"
-        oracle, labels, dead = lane(), 0, []
+        oracle, labels, dead = self.lane(), 0, []
         for i in range(COUNT):
             if i in GOOD:
                 seen = found[f"whole/s/0/{i}"].seen["s.labels"]
@@ -311,9 +333,10 @@ class World:
             return told
         oracle.outbox = []
         kept = self.store.peek("driftline:s:0")[-1]
-        live = lane()
+        live = self.lane()
         restore(live, kept.parts, kept.keyed)
         theirs, ours = digests(live), digests(oracle)
+        self.outcomes = {name for name in oracle.counts if name.startswith("labels/")}
         wrong = [part for part in ours if ours[part] != theirs[part]]
         return f"the final state differs in {wrong}" if wrong else None
 
