@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from driftline import __version__
+from driftline.services.commands.answers import answers
 from driftline.services.commands.checkpoint import checkpoint
 from driftline.services.commands.config import config
 from driftline.services.commands.dead_letters import dead_letters
@@ -44,6 +45,7 @@ app.command()(demo)
 app.command()(up)
 app.command()(publish)
 app.command()(replay)
+app.command()(answers)
 app.add_typer(topics, name="topics")
 app.add_typer(models, name="models")
 app.add_typer(checkpoint, name="checkpoint")

@@ -83,6 +83,7 @@ class Stack:
         self.restarts = 0
         """Times that the streams process had to be started again."""
         self._child: Child | None = None
+        self._workers: Child | None = None
         self._started = 0.0
         self._closing = ExitStack()
 
@@ -125,6 +126,11 @@ class Stack:
         """The log of the streams process."""
         return self.settings.data / "streams.log"
 
+    @property
+    def workers_log(self) -> Path | None:
+        """The log of the workers of heavy models; None where there are none."""
+        return None if self._workers is None else self._workers.log
+
     # -- start and stop ----------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
@@ -163,6 +169,16 @@ class Stack:
         self._started = time.monotonic()
         self._child.start(self.is_ready, READY_SECONDS)
 
+    def start_workers(self) -> bool:
+        """Start the workers of heavy models, if there are any; they restart by themselves. Return whether there are."""
+        if not any(stream.heavy for stream in self.settings.streams.values()):
+            return False
+        command = [sys.executable, "-m", "driftline", "worker"]
+        worker = Child("the worker", command, self.settings.data / "worker.log", self._environment())
+        worker.start(lambda: True)
+        self._workers = worker
+        return True
+
     def stop_streams(self) -> None:
         """End the streams process in good order: a last checkpoint."""
         if self._child is not None:
@@ -175,6 +191,9 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything that we started, the streams process first."""
+        if self._workers is not None:
+            self._workers.stop()
+            self._workers = None
         self.stop_streams()
         self._closing.close()
 
@@ -301,6 +320,7 @@ class Stack:
             "DRIFTLINE_REDIS__URL": settings.redis.url,
             "DRIFTLINE_WEB__HOST": settings.web.host,
             "DRIFTLINE_WEB__PORT": str(settings.web.port),
+            "DRIFTLINE_WORKER__PORT": str(settings.worker.port),
             "DRIFTLINE_SECRETS__SNAPSHOT_KEY": key,
             "DRIFTLINE_SECRETS__SNAPSHOT_KEY_FILE": (
                 str(secrets.snapshot_key_file.absolute()) if secrets.snapshot_key_file else None

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from driftline.services.servers.process import spawn
 from driftline.services.settings import Settings
 
 log = logging.getLogger("driftline.worker")
@@ -50,7 +51,7 @@ class Member:
             log.warning("%s ended with %d: again in %g s", self.name, code, pause)
         if now >= self._next:
             self._started = now
-            self.child = subprocess.Popen(self._command, env=self._env)  # noqa: S603 - our own command
+            self.child = spawn(self._command, sys.stderr.fileno(), self._env)
 
     def stop(self) -> None:
         """Ask it to end."""

@@ -77,7 +77,7 @@ class Desk:
         app: str = "driftline",
     ):  # fmt: skip
         self.model, self.partition = model, partition
-        self.place = f"{app}:{stream}.{model}.desk:{partition}"
+        self.place = side_snapshot.place_of(app, stream, model, f"desk/{partition}")
         self.requests, self.answers, self.events = config.request_topic, config.heavy_topic(model), config.topic
         self._store, self._log, self._vault = store, log_, vault
         self._session: Session | None = None

@@ -67,7 +67,7 @@ class Learner:
         app: str = "driftline",
     ):  # fmt: skip
         self.stream, self.name, self.config = stream, name, config
-        self.place = f"{app}:{stream}.{name}.learner:0"
+        self.place = side_snapshot.place_of(app, stream, name, "learner")
         self.spec = spec_of(config.models[name])
         self._store, self._vault, self._build = store, vault, build
         self._how = config.models[name].worker
@@ -302,7 +302,7 @@ def look_up_histories(
     store: Store, vault: Vault, app: str, stream: str, name: str, keys: Sequence[str]
 ) -> dict[str, tuple[int, Any]]:
     """Return what keys did, as of the learner's last checkpoint: version and tokens. Raises `Unavailable`."""
-    place = f"{app}:{stream}.{name}.learner:0"
+    place = side_snapshot.place_of(app, stream, name, "learner")
     some = Histories()
     for key, sealed in zip(keys, store.look_up(place, HISTORIES, keys), strict=True):
         if sealed is not None:

@@ -21,6 +21,15 @@ from driftline.streams.vault import SEAL, Foreign, Unsound, Vault
 FORMAT = 1
 
 
+def place_of(app: str, stream: str, model: str, what: str) -> str:
+    """Name a place in the store; no lane has such a name.
+
+    >>> place_of("driftline", "clicks", "deep", "desk/0")
+    'driftline+worker:clicks/deep/desk/0'
+    """
+    return f"{app}+worker:{stream}/{model}/{what}"
+
+
 class Head(msgspec.Struct):
     """What a snapshot says of itself."""
 

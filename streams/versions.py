@@ -31,7 +31,7 @@ class Version:
 
 def place_of(app: str, stream: str, model: str) -> str:
     """Name the place of a model's versions in the store."""
-    return f"{app}:{stream}.{model}.versions:0"
+    return side_snapshot.place_of(app, stream, model, "versions")
 
 
 class Versions:

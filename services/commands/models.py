@@ -12,6 +12,7 @@ from driftline.models.base import Pictured
 from driftline.models.clustering.life import ClusterLife, Living
 from driftline.services import checkpoints
 from driftline.services.cluster_rows import clusters_table, history_table, life_as_json
+from driftline.services.commands.model_versions import rollback, versions
 from driftline.services.console import (
     FAILURE,
     UNAVAILABLE,
@@ -32,6 +33,8 @@ from driftline.streams.config import ModelConfig
 from driftline.streams.registry import MODELS, version_of
 
 models = typer.Typer(invoke_without_command=True)
+models.command("versions")(versions)
+models.command("rollback")(rollback)
 
 
 @models.callback()

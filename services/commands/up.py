@@ -42,6 +42,7 @@ def up(
             stack.start_servers()
             status.update("starting the streams process")
             stack.start_streams()
+            stack.start_workers()
         _show(stack)
         stack.supervise(threading.Event(), lambda said: err.print(said, style="yellow", markup=False))
     except KeyboardInterrupt:
@@ -65,6 +66,8 @@ def _show(stack: Stack) -> None:
     table.add_row("metrics", stack.metrics_url)
     table.add_row("ready", f"{stack.url}/readyz")
     table.add_row("log", str(stack.log))
+    if stack.workers_log is not None:
+        table.add_row("heavy models", str(stack.workers_log))
     if stack.created:
         table.add_row("topics made", ", ".join(stack.created))
     out.print(table)

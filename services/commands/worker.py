@@ -10,14 +10,14 @@ from driftline.services.console import UNAVAILABLE, USAGE, Config, configured, e
 
 
 def worker(
-    stream: Annotated[str | None, typer.Option(help="The stream; needed where several have heavy models.")] = None,
-    model: Annotated[str | None, typer.Option(help="The heavy model; needed where there are several.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Only the heavy models of this stream.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this heavy model.")] = None,
     config: Config = None,
 ) -> None:
-    """Run the worker of one heavy model: it answers in batches, learns in micro-batches and swaps versions.
+    """Run the heavy models: they answer in batches, learn in micro-batches and swap versions.
 
-    Without options, and where several heavy models are configured, one process for each is started and watched, so
-    that one that crashes takes no other with it. SIGTERM: a last checkpoint, exit 0.
+    Each has a process of its own, started and watched, so that one that crashes takes no other with it; with --stream
+    and --model it is that one process. SIGTERM: a last checkpoint, exit 0.
 
     For example:
 
@@ -46,11 +46,16 @@ def worker(
         made = topics.create(settings.kafka.brokers, settings.streams, client=settings.kafka.client)
     if made:
         err.print(f"made the topics {', '.join(made)}", highlight=False)
-    if len(wanted) > 1:
+    if stream is None or model is None:
         from driftline.services.worker_crew import run_all
 
         raise typer.Exit(run_all(settings, wanted, config))
-    from driftline.services.worker import run
+    try:
+        from driftline.services.worker import run
+        from driftline.streams.registry import class_of
 
+        class_of(settings.streams[stream].models[model].class_)
+    except (ImportError, ValueError) as error:
+        fail(f"{stream}/{model}: {error}; heavy models need torch and safetensors: pip install 'driftline[torch]'")
     with explained():
-        run(settings, *wanted[0])
+        run(settings, stream, model)

@@ -109,7 +109,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._log_start = log.tell()
-            self._process = _spawn(self.command, log.fileno(), {**os.environ, **self.env})
+            self._process = spawn(self.command, log.fileno(), {**os.environ, **self.env})
         atexit.register(self.stop)  # in a forked copy of us it does nothing: the process is not its child
         try:
             Retrying(
@@ -218,7 +218,7 @@ def _outgoing_ports_start() -> int:
     return start if start >= _LOWEST_PORT + 1_000 else 49_152
 
 
-def _spawn(command: list[str], log: int, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+def spawn(command: list[str], log: int, env: dict[str, str]) -> "subprocess.Popen[bytes]":
     """Start `command` from the thread that never ends."""
     if sys.platform == "linux":
         command = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid()), *command]
