@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The program itself: the command of that name in the virtual environment is a wrapper that hides its exit status.
 COMPOSE = Path(compose.__file__).with_name("docker-compose")
 KEY = {"DRIFTLINE_SECRETS__SNAPSHOT_KEY": "0123456789abcdef0123456789abcdef"}
-PROFILES = ["demo", "tools"]
+PROFILES = ["demo", "heavy", "tools"]
 
 METRICS = {
     "driftline_baseline",
@@ -86,6 +86,7 @@ def test_a_plain_up_starts_the_stack_and_profiles_add_to_it():
 
     assert names() == {"kafka", "redis", "streams", "prometheus", "grafana"}
     assert names("demo") - names() == {"publisher"}
+    assert names("heavy") - names() == {"worker"}
     assert names("tools") - names() == {"kafka-tools"}
 
 
@@ -106,13 +107,14 @@ def test_every_server_has_a_health_check(services):
 
 def test_our_services_wait_for_what_they_need(services):
     for name in ("kafka", "redis"):
-        assert services["streams"]["depends_on"][name]["condition"] == "service_healthy"
+        for ours in ("streams", "worker"):
+            assert services[ours]["depends_on"][name]["condition"] == "service_healthy"
     assert services["publisher"]["depends_on"]["streams"]["condition"] == "service_healthy"
 
 
 def test_ports_are_on_loopback_alone(services):
     ports = [(name, port) for name, service in services.items() for port in service.get("ports", [])]
-    assert {name for name, _ in ports} == {"kafka", "redis", "streams", "prometheus", "grafana"}
+    assert {name for name, _ in ports} == {"kafka", "redis", "streams", "worker", "prometheus", "grafana"}
     assert all(port["host_ip"] == "127.0.0.1" for _, port in ports), ports
 
 
@@ -175,7 +177,8 @@ def test_what_the_image_is_made_of_is_sent_to_the_builder():
 @pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/dashboards/driftline.json"])
 def test_dashboard_and_alerts_ask_for_metrics_that_exist(file):
     text = (ROOT / "deploy" / file).read_text()
-    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\bdriftline_\w+", text)}
+    # Those of the worker are compared with what it tells, in test_worker_metrics.py.
+    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\bdriftline_(?!worker_)\w+", text)}
     assert asked
     assert asked <= METRICS
 
