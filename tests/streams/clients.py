@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from confluent_kafka import KafkaError, KafkaException
 from world import CONFIG
 
-TOPICS = {name: SimpleNamespace(partitions=[0]) for name in (CONFIG.topic, CONFIG.label_topic, CONFIG.prediction_topic)}
+NAMES = (CONFIG.topic, CONFIG.label_topic, CONFIG.prediction_topic, CONFIG.request_topic, CONFIG.joined_topic)
+TOPICS = {name: SimpleNamespace(partitions=[0]) for name in NAMES}
 
 
 class Client:

@@ -317,7 +317,7 @@ def heir_of_a_late_zombie(make):
 
 
 def test_an_heir_does_not_believe_what_a_zombie_published_after_the_note():
-    assert heir_of_a_late_zombie(Tenure).believed()[:: len(CONFIG.models)] == [
+    assert heir_of_a_late_zombie(Tenure).believed()[:: len(CONFIG.light.models)] == [
         "whole/s/0/0",
         "whole/s/0/1",
         "whole/s/0/2",

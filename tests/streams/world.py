@@ -50,6 +50,7 @@ CONFIG = StreamConfig.model_validate(
             "grid": {**GRID, "drift": {**TWITCHY, "policy": "recluster", "rest": 0}},
             "groups": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"idle": 3}},
             "groups_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key"},
+            "deep": {"class": "heavies:Wide", "where": "worker", "task": "binary"},
         },
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
     }
@@ -311,7 +312,7 @@ class World:
         found, twice, _ = believed(enumerate(self.log.topic("s.predictions", 0)))
         if twice:
             return f"two values for {twice[0]}"
-        wanted = {f"{model}/s/0/{i}" for model in CONFIG.models for i in GOOD}
+        wanted = {f"{model}/s/0/{i}" for model in CONFIG.light.models for i in GOOD}
         if set(found) != wanted:
             return f"predictions lost: {sorted(wanted - set(found))}, too many: {sorted(set(found) - wanted)}"
         oracle, labels, dead = self.lane(), 0, []
@@ -324,11 +325,13 @@ class World:
                 if out.topic == "s.dead":
                     dead.append(out)
                     continue
+                if out.topic == "s.requests":
+                    continue
                 said, theirs = decode(out.value), found[out.id]
                 if (*answer(said), said.seen, said.champion_of) != (*answer(theirs), theirs.seen, theirs.champion_of):
                     return f"{said.id} is not of the sequential order"
         dead += oracle.handle(LABELS[labels:])
-        told = self._told([*dead, *oracle.outbox])
+        told = self._told([*dead, *oracle.outbox]) or self._handed_over(oracle.outbox)
         if told is not None:
             return told
         oracle.outbox = []
@@ -339,6 +342,26 @@ class World:
         self.outcomes = {name for name in oracle.counts if name.startswith("labels/")}
         wrong = [part for part in ours if ours[part] != theirs[part]]
         return f"the final state differs in {wrong}" if wrong else None
+
+    def _handed_over(self, outbox) -> str | None:
+        """The worker finds a request for each event, and what was joined in the sequential order, each once."""
+        floor, asked = 0, set()
+        for value in self.log.topic("s.requests", 0):
+            record = msgspec.json.decode(value)
+            floor = max(floor, record.get("fence", 0))
+            if record.get("gen", -1) >= floor:
+                asked.add(record["offset"])
+        if asked != set(GOOD):
+            return f"requests lost: {sorted(set(GOOD) - asked)}"
+        wanted = [out.value for out in outbox if out.topic == "s.joined"]
+        found: list[bytes] = []
+        for value in self.log.topic("s.joined", 0):
+            n = msgspec.json.decode(value)["n"]
+            if n > len(found):
+                return f"s.joined: {n} comes before {len(found)}"
+            if n == len(found):
+                found.append(value)
+        return None if found == wanted else f"s.joined: {len(found)} of {len(wanted)}, or not those of the order"
 
     def _told(self, outs) -> str | None:
         """Alarms and dead letters are those of the sequential order, each under one id with one value."""
