@@ -479,10 +479,12 @@ def test_what_timed_out_can_still_be_corrected_after_the_window_was_closed():
     assert taught(desk)[-1] == ({"a": 7.0}, True)
 
 
-def test_a_model_that_came_after_the_event_is_not_corrected():
-    desk = again_with_another(timed_out())
+@pytest.mark.parametrize(("correction", "count"), [("learn", 2), ("count", 1)])
+def test_a_model_that_came_after_the_event_is_not_corrected(correction, count):
+    desk = again_with_another(timed_out(correction=correction))
     desk.handle([label(0, "e0", True)])
-    assert len(desk.slots[0].model.taught) == 2
+    assert outcomes(desk) == {"timed_out": 1, "corrected": 1}
+    assert len(desk.slots[0].model.taught) == count
     assert desk.slots[1].model.taught == []
 
 
