@@ -144,6 +144,8 @@ def _split(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]
     two = arguments[0] in ("checkpoint", "dead-letters", "config") or arguments[:2] in (
         ("models", "show"),
         ("models", "contests"),
+        ("models", "versions"),
+        ("models", "rollback"),
     )
     words = 2 if two else 1
     return arguments[:words], arguments[words:]

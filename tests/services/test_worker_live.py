@@ -3,6 +3,7 @@
 The worker is a process of its own, which is killed, frozen and stopped; the streams process beside it goes on.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from heavies import Wide
 from live import Bench, eventually
 
+from driftline.services.answers import Answers
 from driftline.services.publisher import publish
 from driftline.services.reader import Reader
 from driftline.services.scrape import Scrape, scrape
@@ -142,6 +144,34 @@ def send(bench, start, stop, speed=None):
     publish(Clicks(start, stop), settings.kafka.brokers, settings.streams, speed=speed)
 
 
+def check_a_rollback(bench, side):
+    """The version before serves again, and stays until another has proven itself on later labels."""
+    before = json.loads(bench.run("models", "versions", "s", "wide", "--json").stdout)["versions"]
+    said = bench.run("models", "rollback", "s", "wide")
+    assert said.exit_code == 0, said.output
+    assert said.stdout.split() == [before[-1]["name"], "is", "taken", "back;", before[-2]["name"], "serves"]
+    eventually(lambda: side.total("rollbacks") == 1, "the worker notices")
+    assert side.total("version_learnt") == before[-2]["learnt"]
+    send(bench, 1_500, 1_600)  # too few for a version to be judged by
+    eventually(lambda: side.total("learnt") == 1_600, "learning goes on")
+    eventually(lambda: len(answers(bench)) == 1_600, "and answering")
+    assert side.total("version_learnt") == before[-2]["learnt"]
+    assert answers(bench)["v1599"].version == before[-2]["name"]
+
+
+def check_one_answer_for_each(bench, heavy):
+    """Whoever reads one answer for each event gets the heavy model's where it led and was in time."""
+    settings = bench.settings
+    with Answers(settings.kafka.brokers, settings.streams["s"], "wide", follow=False) as reading:
+        got = {one.prediction.of: one for one in reading}
+    assert got.keys() == heavy.keys()
+    for of, one in got.items():
+        leads = heavy[of].champion_of is not None
+        assert one.why == (heavy[of].fallback or ("heavy" if leads else "light"))
+        assert one.prediction.model == ("wide" if one.why == "heavy" else "clock")
+    assert reading.counts["heavy"] > 0
+
+
 def test_each_event_has_an_answer_and_each_label_is_learnt_once_whatever_dies(bench):
     side = Side(bench)
     with bench.stack():
@@ -168,11 +198,12 @@ def test_each_event_has_an_answer_and_each_label_is_learnt_once_whatever_dies(be
             assert side.total("score", metric="accuracy") > 0.6
             assert side.total("champion", candidate="wide") == 1
             assert side.total("promotions", contest="best") == 1
+            check_a_rollback(bench, side)
         finally:
             side.kill()
     found = answers(bench)
     light = {one.of for one in bench.predictions()}
-    assert light == found.keys() == {f"v{i}" for i in range(1_500)}
+    assert light == found.keys() == {f"v{i}" for i in range(1_600)}
     heavy = [one for one in found.values() if one.fallback is None]
     assert len(heavy) > 300
     assert {one.version.split(".")[0] for one in heavy} == {heavy[0].version.split(".")[0]}
@@ -181,6 +212,8 @@ def test_each_event_has_an_answer_and_each_label_is_learnt_once_whatever_dies(be
     kinds = Counter(alarm["action"] for alarm in bench.alarms())
     assert kinds["swapped"] >= 2
     assert kinds["promoted"] == 1
+    assert kinds["rolled-back"] == 1
+    check_one_answer_for_each(bench, found)
 
 
 def test_while_the_worker_is_frozen_the_light_model_answers_and_then_it_catches_up(bench):
