@@ -35,7 +35,8 @@ def test_signal_and_noise_share_the_variance_and_only_the_noise_grows(kind):
 @pytest.mark.parametrize("steps", [10, 1000])
 def test_a_step_back_is_what_conditioning_the_gaussian_gives(kind, steps):
     schedule = Schedule(kind, steps)
-    pairs = [(n, n - 1) for n in (1, 2, 5, 9, steps // 2, steps - 1)] + [
+    ones = (1, 2, 5, 9, steps // 2, steps - 1)
+    pairs = [(n, n - 1) for n in ones] + [
         (9, 3),
         (steps - 1, 0),
         (steps - 1, steps // 3),
