@@ -120,11 +120,27 @@ class Schedule:
         >>> Schedule(steps=10).noised(np.ones((2, 3)), np.array([0, 9]), np.zeros((2, 3))).round(4).tolist()
         [[0.9999, 0.9999, 0.9999], [0.9507, 0.9507, 0.9507]]
         """
-        signal, noise = (self.signal, self.noise) if isinstance(x0, np.ndarray) else self.on(x0)
+        signal, noise = self._factors(x0, t)
+        return signal * x0 + noise * eps
+
+    def clean(self, x: Any, t: Any, eps: Any) -> Any:
+        """Return the clean rows that rows at their levels were made from, if `eps` was their noise.
+
+        Parameters are those of `noised`, with the noised rows `x` in place of the clean ones.
+
+        >>> schedule, x0, eps = Schedule(), np.array([[2.0, -1.0]]), np.array([[0.5, 0.5]])
+        >>> schedule.clean(schedule.noised(x0, 500, eps), 500, eps).round(9).tolist()
+        [[2.0, -1.0]]
+        """
+        signal, noise = self._factors(x, t)
+        return (x - noise * eps) / signal
+
+    def _factors(self, rows: Any, t: Any) -> tuple[Any, Any]:
+        signal, noise = (self.signal, self.noise) if isinstance(rows, np.ndarray) else self.on(rows)
         if isinstance(t, int):
-            return signal[t] * x0 + noise[t] * eps
-        rows = (-1,) + (1,) * (x0.ndim - 1)
-        return signal[t].reshape(rows) * x0 + noise[t].reshape(rows) * eps
+            return signal[t], noise[t]
+        each = (-1,) + (1,) * (rows.ndim - 1)
+        return signal[t].reshape(each), noise[t].reshape(each)
 
     def posterior(self, n: int, to: int | None = None) -> tuple[float, float, float]:
         """Return how a step back from level n is drawn: weight of x0, weight of x_n, standard deviation.
