@@ -45,6 +45,9 @@ def test_levels_of_an_interval_have_equal_chances_and_rows_no_habit():
     np.testing.assert_allclose(share, expected, atol=0.01)
     for row in range(8):  # no place in the batch is tied to an interval
         np.testing.assert_allclose(counts(drawn[:, row]) / 4_000, 0.25, atol=0.04)
+    which = np.searchsorted([last for _, last in INTERVALS], drawn.numpy())
+    for other in range(1, 8):  # nor are two places tied to each other: of seven others one has the same interval
+        assert (which[:, 0] == which[:, other]).mean() == pytest.approx(1 / 7, abs=0.03)
 
 
 def test_without_intervals_all_levels_have_equal_chances():
