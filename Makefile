@@ -7,7 +7,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clustering \
-	bench-clicks docs clean
+	bench-clicks bench-diffusion docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -61,6 +61,9 @@ bench-clustering: $(READY)  ## Agreement and cost of DriftClusterer beside River
 
 bench-clicks: $(READY) .venv-rivals/.ready  ## Click models beside River and Vowpal Wabbit; writes docs/clicks.md (minutes)
 	$(BIN)/python -m benchmarks.clicks
+
+bench-diffusion: $(READY)  ## Weightings of noise levels on a small denoiser of digits; writes docs/diffusion.md (minutes; needs torch)
+	$(BIN)/python -m benchmarks.diffusion
 
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals
