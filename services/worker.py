@@ -159,7 +159,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         started = time.monotonic()
         self._serve(asked)
         spent = time.monotonic() - started
-        self._teach(idle=not asked and not self.queue, spent=spent)
+        self._teach(idle=not any(asked.values()) and not self.queue, spent=spent)
 
     # -- partitions --------------------------------------------------------------------------------------------------
 
@@ -277,7 +277,9 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         now = time.monotonic()
         mark = now - self._marked >= MARK_SECONDS
         for partition in found:
-            desk = self.desks[partition]
+            desk = self.desks.get(partition)
+            if desk is None:  # taken back while the batch was gathered
+                continue
             try:
                 desk.publish([reply for reply in replies if reply.asked.partition == partition])
                 desk.commit(mark)
