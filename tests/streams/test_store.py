@@ -197,3 +197,37 @@ def test_the_twin_loses_its_last_writes_on_demand_and_breaks_its_sessions():
     store.lose(LANE, 100)
     again = store.acquire(LANE)
     assert (again.serials, again.gen > heir.gen) == ([], True)
+
+
+def test_some_keys_can_be_looked_up_without_taking_the_lane(store, lane):
+    assert store.look_up(lane, "rows", ["a", "b"]) == [None, None]
+    session = store.acquire(lane)
+    ledger = Ledger()
+    rng = random.Random(1)
+    keys = ["a", "b", "c", "d"]
+    for serial in range(1, 12):
+        touched = {key: rng.choice([None, f"{key}{serial}".encode()]) for key in keys if rng.random() < 0.5}
+        made = snapshot(serial, {"rows": touched})
+        session.checkpoint(made)
+        ledger.checkpoint(made)
+        wanted = ledger.kept[-1].keyed["rows"]
+        assert store.look_up(lane, "rows", keys) == [wanted.get(key) for key in keys]
+    assert store.look_up(lane, "others", keys) == [None] * 4
+    assert store.look_up(lane, "rows", []) == []
+    session.check()
+
+
+def test_the_newest_generation_has_a_name_of_its_own(store, lane):
+    assert store.newest(lane) == ""
+    session = store.acquire(lane)
+    assert store.newest(lane) == ""
+    names = []
+    for serial in (1, 2, 3):
+        session.checkpoint(snapshot(serial))
+        names.append(store.newest(lane))
+    assert names == [f"{session.gen}-{serial}" for serial in (1, 2, 3)]
+    heir = store.acquire(lane)
+    heir.discard(2)
+    assert store.newest(lane) == names[1]
+    heir.checkpoint(snapshot(3))
+    assert store.newest(lane) == f"{heir.gen}-3" not in names
