@@ -19,6 +19,7 @@ from driftline.models.clustering import (
     frozen,
     ledger,
     macros,
+    meeting,
     micro,
     ppp,
     recovery,
@@ -37,8 +38,6 @@ RESTLESS, SOON = 10 * BLOCK, 2 * BLOCK
 NEW = 6 * BLOCK
 """Events in which a feature is new: what came before it is supposed to have been usual, until the latest
 events (`drifting.HELD`) all have it."""
-HEAVIER = 3.0
-"""The most that an event counts for when a cluster is made anew: it is another one in shape, not in size."""
 
 
 class Happened(NamedTuple):
@@ -179,6 +178,7 @@ class Clusters:
         else:
             if not new.any():
                 self.renew()
+                meeting.look(self)
             restless = self.learnt - self.renewed <= RESTLESS and self.learnt % SOON == 0
             if self.learnt % LOOK == 0 or restless:
                 restructure.look(self)
@@ -194,10 +194,10 @@ class Clusters:
             self.latest, found, self.own(), self.micro.scale[0], micro.per_sd(self.micro), self.floor
         )
         for id_ in changed:
-            X = drifting.of(self.latest, id_)
+            X = drifting.of(self.latest, id_)[0]
             mass = float(self.moments().weight[self.own() == id_].sum())
             micro.drop(self.micro, self.own() == id_)
-            micro.absorb(self.micro, X, id_, min(max(mass / len(X), 1.0), HEAVIER))
+            micro.absorb(self.micro, X, id_, min(max(mass / len(X), 1.0), drifting.HEAVIER))
             self.ledger.changed[ledger.row(self.ledger, id_)] = self.renewed = self.learnt
         if changed:
             found = self.moments()

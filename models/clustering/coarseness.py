@@ -45,7 +45,27 @@ def choose(w: Array, mean: Array, variance: Array, labels: Array, plainly: float
     finest_first = list(joined(w, mean, labels))
     values = [silhouette(w, apart, one) for one in finest_first]
     best = max(values, default=0.0)
-    return next((one for one, value in zip(finest_first, values, strict=True) if value >= best - plainly), labels)
+    chosen = next((one for one, value in zip(finest_first, values, strict=True) if value >= best - plainly), labels)
+    return _parted(w, apart, labels, chosen, plainly, best - plainly)
+
+
+def _parted(w: Array, apart: Array, labels: Array, chosen: Array, plainly: float, least: float) -> Array:
+    """Return the chosen clusters (m,), less those given ones that stood apart plainly better by themselves.
+
+    Where a few events are joined with many, the mean over all events does not feel it. Those that lose most are parted
+    first, as long as the silhouette of all stays at `least`.
+    """
+    k = int(labels.max(initial=-1)) + 1
+    if k <= int(chosen.max(initial=-1)) + 1:
+        return chosen
+    fall = w * (_silhouettes(w, apart, labels) - _silhouettes(w, apart, chosen))
+    fall = np.bincount(labels, weights=fall) / np.bincount(labels, weights=w)
+    for a in np.argsort(-fall, kind="stable")[: int((fall > plainly).sum())].tolist():
+        tried = np.where(labels == a, chosen.max() + 1, chosen)
+        tried = np.unique(tried, return_inverse=True)[1]
+        if silhouette(w, apart, tried) >= least:
+            chosen = tried
+    return chosen
 
 
 def joined(w: Array, mean: Array, labels: Array) -> Iterator[Array]:
@@ -82,6 +102,11 @@ def silhouette(w: Array, apart: Array, labels: Array) -> float:
         (m,) int64 clusters, from 0, at least two.
 
     """
+    return float(w @ _silhouettes(w, apart, labels) / w.sum())
+
+
+def _silhouettes(w: Array, apart: Array, labels: Array) -> Array:
+    """Return the silhouette (m,) of each micro-cluster's events."""
     rows = np.arange(len(w))
     member = np.zeros((int(labels.max()) + 1, len(w)))
     member[labels, rows] = w
@@ -89,7 +114,8 @@ def silhouette(w: Array, apart: Array, labels: Array) -> float:
     own = mean[labels, rows]
     mean[labels, rows] = np.inf
     other = mean.min(axis=0)
-    return float(w @ ((other - own) / np.maximum(np.maximum(other, own), 1e-300)) / w.sum())
+    found: Array = (other - own) / np.maximum(np.maximum(other, own), 1e-300)
+    return found
 
 
 def _apart(mean: Array, variance: Array) -> Array:

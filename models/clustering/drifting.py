@@ -26,6 +26,8 @@ FEW = 30
 """Latest events that a cluster must have to be made of them."""
 CHANCE = 1e-4
 """Probability that the latest events of a cluster that stands differ so much from all of its events, in one look."""
+HEAVIER = 3.0
+"""The most that an event counts for when a cluster is made anew: it is another one in shape, not in size."""
 PLAINLY = 0.25
 """Twice the nats an event by which they must differ: those of a shift by half a standard deviation in one direction."""
 
@@ -53,12 +55,12 @@ def record(latest: Latest, X: Array, own: Array) -> None:
     latest.counts[0] += len(X)
 
 
-def of(latest: Latest, id_: int) -> Array:
-    """Return the latest events (n, d) of a cluster, the oldest first."""
+def of(latest: Latest, *ids: int) -> tuple[Array, Array]:
+    """Return the latest events (n, d) of some clusters, the oldest first, and whose each is (n,)."""
     n = int(latest.counts[0])
     at = np.arange(max(n - HELD, 0), n) % HELD
-    its: Array = latest.X[at[latest.own[at] == id_]]
-    return its
+    at = at[np.isin(latest.own[at], ids)]
+    return latest.X[at], latest.own[at]
 
 
 def wider(latest: Latest, values: Array) -> Latest:

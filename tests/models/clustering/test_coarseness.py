@@ -42,3 +42,25 @@ def test_a_little_better_is_not_enough():
     given = np.ones(60), mean, np.full((60, 2), 0.3)
     assert coarseness.choose(*given, labels, plainly=0.0).max() == 1
     assert coarseness.choose(*given, labels).max() == 3
+
+
+def rare_beside_pieces(away):
+    """Return micro-clusters of two wide groups in three pieces each, far apart, and of a rare one near the first."""
+    rng = np.random.default_rng(4)
+    labels = np.repeat(np.arange(7), 12)
+    centres = np.array([[0, 0], [2, 0], [1, 2], [40, 0], [42, 0], [41, 2], [1, away]], float)
+    w = np.where(labels == 6, 1.0, 60.0)
+    return w, centres[labels] + 0.5 * rng.normal(size=(84, 2)), np.full((84, 2), 0.05), labels
+
+
+def test_few_that_stand_apart_are_not_joined_with_many():
+    *given, labels = rare_beside_pieces(12.0)
+    found = coarseness.choose(*given, labels)
+    assert len(set(found[labels < 3])) == len(set(found[(labels >= 3) & (labels < 6)])) == 1
+    assert set(found[labels == 6]).isdisjoint(found[labels < 6])
+
+
+def test_few_that_do_not_stand_apart_are_joined():
+    *given, labels = rare_beside_pieces(2.5)
+    found = coarseness.choose(*given, labels)
+    assert set(found[labels == 6]) <= set(found[labels < 3])

@@ -23,7 +23,12 @@ def test_the_latest_are_kept_in_order():
     held = drifting.make(1)
     for at in range(0, 600, 50):
         drifting.record(held, np.arange(at, at + 50.0)[:, None], np.arange(at, at + 50) % 2)
-    assert drifting.of(held, 0)[:, 0].tolist() == [float(at) for at in range(344, 600) if at % 2 == 0]
+    X, whose = drifting.of(held, 0)
+    assert X[:, 0].tolist() == [float(at) for at in range(344, 600) if at % 2 == 0]
+    assert set(whose.tolist()) == {0}
+    both, whose = drifting.of(held, 1, 0)
+    assert np.array_equal(both[:, 0] % 2, whose)
+    assert len(both) == drifting.HELD
     assert drifting.wider(held, np.array([7.0])).X[:, 1].tolist() == [7.0] * drifting.HELD
 
 

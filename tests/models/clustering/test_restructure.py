@@ -31,7 +31,7 @@ def test_a_merger_is_told_once_with_who_is_no_more(seed):
     (event,) = stream.events
     (news,) = told
     assert news.kind == "merged"
-    assert news.row + 1 - event.at <= 2_000  # most are within 500
+    assert news.row + 1 - event.at <= 600
     before = {str(id_of(ids, stream.labels, label, FORMED, 3_900)) for label in (event.who, *event.others)}
     assert before == {news.who, *news.others}
     assert set(ids[news.row + 1 :].tolist()).isdisjoint({int(id_) for id_ in news.others})
