@@ -52,7 +52,8 @@ def main(
 ) -> None:
     """Teach a small denoiser of digits by each weighting, and compare its samples with digits it never saw.
 
-    What is measured again replaces what the CSV file holds, the rest stays. All takes ten minutes of one core.
+    What is measured again replaces what the CSV file holds, the rest stays. All takes a quarter of an
+    hour of one core; one `--predict` half of that.
     """
     if set(predicts or []) - set(page.PREDICTS):
         raise typer.BadParameter(f"--predict takes {' or '.join(page.PREDICTS)}")

@@ -1,8 +1,8 @@
 """Nash bargaining between the intervals: weights at which no interval can gain without others losing more.
 
 They solve GᵀG α = 1/α for α > 0, where the columns of G are the intervals' gradients; equally, they are where
-½ αᵀGᵀGα - Σ log α_i is least, which is convex, and self-concordant: damped Newton steps lead there from anywhere, and
-never leave α > 0. No package for convex programs is needed.
+½ αᵀGᵀGα - Σ log α_i is least, which is convex, and self-concordant: damped Newton steps lead there, if
+slowly from far above, and never leave α > 0. No package for convex programs is needed.
 
 References
 ----------

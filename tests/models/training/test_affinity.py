@@ -38,3 +38,13 @@ def test_they_make_intervals(measured):
     trainer = DiffusionTrainer(schedule, "ant-uw", 3, "affinity", affinity=found)
     assert [t for first, last in trainer.intervals for t in range(first, last + 1)] == list(range(60))
     assert level_distances(schedule, "affinity", found).min() == pytest.approx(-1.0)
+
+
+def test_levels_between_take_the_nearest_that_was_measured():
+    weights = torch.ones(2, requires_grad=True)
+    schedule = Schedule(steps=6, last=0.5)
+    x0 = torch.tensor([[1.0, -0.5]]).repeat(64, 1)
+    found = measure(lambda x, t: weights * x, [weights], x0, schedule, torch.Generator(), count=2)
+    for level in range(6):
+        np.testing.assert_array_equal(found[level], found[0 if level < 3 else 5])
+    assert found[0, 5] < 0.999

@@ -59,6 +59,13 @@ def test_min_snr_multiplies_rows_by_their_level(predict):
         assert 0 < seen["loss"] < 1.0
 
 
+def test_gauges_tell_losses_as_they_are_whatever_weighs_levels():
+    plain, weighed = (DiffusionTrainer(SCHEDULE, name, seed=4) for name in ("uniform", "min-snr"))
+    assert watched(plain, rows())["loss"] != watched(weighed, rows())["loss"]
+    ours, theirs = weighed.gauges(), plain.gauges()
+    assert [ours[f"loss_{i}"] for i in range(5)] == [theirs[f"loss_{i}"] for i in range(5)]
+
+
 def test_a_network_that_answers_with_the_noise_has_no_loss():
     x0, drawn = rows(), {}
 
@@ -133,10 +140,10 @@ def test_rows_that_do_not_count_change_nothing(name):
 
 def test_a_mask_of_numbers_weighs_rows():
     trainer = DiffusionTrainer(SCHEDULE)
-    mask = torch.tensor([1.0, 3.0, 0.0, 0.0])
+    mask = torch.tensor([1.0, 2.0, 0.0, 0.0])
     seen = watched(trainer, rows(4), mask=mask)
     errors = rows(4).square().mean(dim=1)
-    assert seen["loss"] == pytest.approx(float((errors[0] + 3.0 * errors[1]) / 4.0), rel=1e-5)
+    assert seen["loss"] == pytest.approx(float((errors[0] + 2.0 * errors[1]) / 3.0), rel=1e-5)
 
 
 def test_where_no_row_counts_nothing_is_learnt_or_drawn():

@@ -61,3 +61,13 @@ def test_an_interval_without_rows_keeps_its_weight():
     second = nash.weights(np.array([1.0, np.nan, 1.0]), np.array([0.5, 0.0, 0.5]), lambda: lacking, None)
     assert second[1] == first[1]
     assert second[0] != first[0]
+
+
+@pytest.mark.parametrize("start", [1e-3, 1.0, 30.0])
+def test_steps_lead_to_the_solution_from_elsewhere_and_stay_above_0(start):
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        here = inner(rng)
+        for rounds in (1, 2, 3):
+            assert (solve(here, np.full(5, start), rounds) > 0).all()
+        np.testing.assert_allclose(solve(here, np.full(5, start), rounds=500), solve(here), rtol=1e-5)

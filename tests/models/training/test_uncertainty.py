@@ -56,3 +56,11 @@ def test_following_scales_forget_at_their_half_life():
     run(weighting, np.full(4, 1.0), 2_000)
     run(weighting, np.full(4, 3.0), 20)
     np.testing.assert_allclose(np.exp(weighting.s), 2.0, rtol=1e-6)
+
+
+def test_the_first_step_of_an_interval_is_a_full_one_however_late():
+    weighting = Uncertainty(2)
+    for _ in range(100):
+        weighting.weights(np.array([2.0, np.nan]), SHARES[:2], None, None)
+    weighting.weights(np.array([2.0, 2.0]), SHARES[:2], None, None)
+    assert weighting.s[1] == pytest.approx(0.025)
