@@ -42,6 +42,7 @@ MARK_SECONDS = 5.0
 IDLE_SECONDS = 0.1
 """How long a poll waits for a first event."""
 RETRY_SECONDS = 1.0
+METADATA_MS = 5_000
 
 
 class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -130,6 +131,8 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
                     heartbeat_interval_ms=max(100, int(kafka.session_timeout_seconds * 250)),
                     fetch_max_wait_ms=20,
                     max_partition_fetch_bytes=4 * ROOMY,
+                    # One that leads the group before it knows the topic assigns nothing until it asks again.
+                    metadata_max_age_ms=METADATA_MS,
                     **options_of(kafka.client),
                 )
                 if alone:
@@ -165,6 +168,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: list[Any]) -> None:
         """Take over what the group gives us: at the next turn, for it takes a while."""
+        log.info("assigned %s of %s", sorted(place.partition for place in assigned), self.config.request_topic)
         for place in assigned:
             if place.partition not in self.desks:
                 self._wanting[place.partition] = 0.0
@@ -211,6 +215,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
                     self._begin_teaching()
             except (Lost, Unavailable) as error:
                 desk.drop()
+                log.warning("%s/%d is not taken over yet: %s", self.config.request_topic, partition, error)
                 self.trouble = str(error)
                 self._wanting[partition] = now + RETRY_SECONDS
                 continue
