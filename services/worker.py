@@ -43,6 +43,9 @@ IDLE_SECONDS = 0.1
 """How long a poll waits for a first event."""
 RETRY_SECONDS = 1.0
 METADATA_MS = 5_000
+JOIN_SECONDS = 5.0
+"""After this long in the midst of joining the group it is joined anew: a join that ends between two short polls is
+forgotten by kafka-python 3.0 (the member has its assignment, and never takes it)."""
 
 
 class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -86,6 +89,8 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._marked = 0.0
         self._wanting: dict[int, float] = {}
         """Partitions that are to be taken over, and when to try."""
+        self._joining: float | None = None
+        """Since when we are in the midst of joining the group."""
         self._consumer: Any = None
 
     def _limit_threads(self) -> None:
@@ -141,17 +146,25 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
                     self._consumer.assign(places)
                     self.on_partitions_assigned(places)
                 else:
-                    self._consumer.subscribe([self.config.request_topic], listener=self)
+                    self._subscribe()
                 return
             except KafkaError as error:
                 self.trouble = f"Kafka: {error}"
                 log.warning("%s", self.trouble)
                 self.stopping.wait(RETRY_SECONDS)
 
+    def _subscribe(self) -> None:
+        self._joining = time.monotonic()
+        self._consumer.subscribe([self.config.request_topic], listener=self)
+
     def turn(self) -> None:
         """One poll, one batch; then what time allows."""
         self.turns += 1
         now = time.monotonic()
+        if self._joining is not None and now - self._joining > JOIN_SECONDS:
+            log.warning("joining the group took %g s: joining anew", now - self._joining)
+            self._consumer.unsubscribe()
+            self._subscribe()
         self._take_wanting(now)
         try:
             if self.serving.look(now) and self.teaching is not None:
@@ -168,6 +181,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: list[Any]) -> None:
         """Take over what the group gives us: at the next turn, for it takes a while."""
+        self._joining = None
         log.info("assigned %s of %s", sorted(place.partition for place in assigned), self.config.request_topic)
         for place in assigned:
             if place.partition not in self.desks:
@@ -178,6 +192,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_revoked(self, revoked: list[Any]) -> None:
         """Let go of what the group takes back."""
+        self._joining = time.monotonic()
         for place in revoked:
             self._wanting.pop(place.partition, None)
             self._drop(place.partition)
@@ -248,7 +263,8 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         until: float | None = None
         busy = self.teaching is not None and self.teaching.busy
         while count < self.how.batch:
-            left = (0.0 if busy else IDLE_SECONDS) if until is None else until - time.monotonic()
+            idle = 1.0 if self._joining is not None else 0.0 if busy else IDLE_SECONDS
+            left = idle if until is None else until - time.monotonic()
             if until is not None and left <= 0:
                 break
             polled = self._consumer.poll(timeout_ms=max(0, int(left * 1_000)), max_records=self.how.batch - count)
