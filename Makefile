@@ -7,7 +7,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clustering \
-	bench-clicks bench-diffusion docs clean
+	bench-clicks bench-heavy-clicks bench-diffusion docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -65,10 +65,14 @@ bench-clicks: $(READY) .venv-rivals/.ready  ## Click models beside River and Vow
 bench-diffusion: $(READY)  ## Weightings of noise levels on a small denoiser of digits; writes docs/diffusion.md (minutes; needs torch)
 	$(BIN)/python -m benchmarks.diffusion
 
+bench-heavy-clicks: $(READY) .venv-rivals/.ready  ## DiffuMIN beside the event clock and DIN; writes docs/clicks-heavy.md (an hour)
+	$(BIN)/python -m benchmarks.clicks.heavy
+
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals
 	.venv-rivals/bin/python -m pip install --quiet --upgrade pip
 	.venv-rivals/bin/python -m pip install --quiet --requirement benchmarks/rivals.txt
+	.venv-rivals/bin/python -m pip install --quiet --no-deps deepctr-torch==0.3.0  # it asks for old versions of all
 	@touch $@
 
 clean:  ## Remove what was installed and built here

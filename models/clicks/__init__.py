@@ -3,13 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from driftline.models.clicks.diffumin import DiffuMin
     from driftline.models.clicks.event_clock import EventClock
 
-__all__ = ["EventClock"]
+__all__ = ["DiffuMin", "EventClock"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is compiled only when it is asked for: it takes a second."""
+    """Import what is compiled, or needs torch, only when it is asked for: it takes a second, or some."""
+    if name == "DiffuMin":
+        from driftline.models.clicks.diffumin import DiffuMin
+
+        return DiffuMin
     if name == "EventClock":
         from driftline.models.clicks.event_clock import EventClock
 
