@@ -8,6 +8,9 @@ from torch import nn
 
 from driftline.models.base import Array, Plain
 
+STEP = "step"
+"""The part that is one number for every parameter."""
+
 
 def arrays(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Array]:
     """Return the state as `parameter/part`, arrays of its own; nothing of parameters that had no step yet.
@@ -41,8 +44,10 @@ def check(state: Mapping[str, Plain], network: nn.Module) -> dict[torch.Tensor, 
         if name not in parameters or not isinstance(value, np.ndarray):
             raise ValueError(f"optimizer state {key!r} is no array of a parameter of this network")
         parameter = parameters[name]
-        if value.ndim and value.shape != tuple(parameter.shape):
-            raise ValueError(f"optimizer state {key!r} has shape {value.shape}, its parameter {tuple(parameter.shape)}")
+        # Steps are counted on the CPU, wherever the parameter is; all else is on its device.
+        wanted = () if part == STEP else tuple(parameter.shape)
+        if value.shape != wanted:
+            raise ValueError(f"optimizer state {key!r} has shape {value.shape}, this needs {wanted}")
         kept = torch.from_numpy(value.copy())
-        found.setdefault(parameter, {})[part] = kept.to(parameter.device) if value.ndim else kept
+        found.setdefault(parameter, {})[part] = kept if part == STEP else kept.to(parameter.device)
     return found
