@@ -42,6 +42,7 @@ MARK_SECONDS = 5.0
 IDLE_SECONDS = 0.1
 """How long a poll waits for a first event."""
 RETRY_SECONDS = 1.0
+NOTHING_YET = "no partitions assigned yet"
 METADATA_MS = 5_000
 JOIN_SECONDS = 5.0
 """After this long in the midst of joining the group it is joined anew: a join that ends between two short polls is
@@ -79,7 +80,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         self.desks: dict[int, Desk] = {}
         self.teaching: Teaching | None = None
         self.stopping = threading.Event()
-        self.trouble: str | None = "no partitions assigned yet"
+        self.trouble: str | None = NOTHING_YET
         self.turns = 0
         self.queue = 0
         """Requests that wait in Kafka."""
@@ -188,7 +189,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._wanting[place.partition] = 0.0
         if assigned:
             self._consumer.pause(*assigned)
-        self.trouble = None if not self._wanting else "not taken over yet"
+        self.trouble = "not taken over yet" if self._wanting or self.desks else NOTHING_YET
 
     def on_partitions_revoked(self, revoked: list[Any]) -> None:
         """Let go of what the group takes back."""
