@@ -106,7 +106,8 @@ def open_rows(vault: Vault, place: str, rows: Keys | dict[str, bytes]) -> dict[s
 
 def pack_dense(vault: Vault, place: str, arrays: dict[str, Array]) -> bytes:
     """Seal arrays as safetensors."""
-    return vault.seal(place, save({name: np.ascontiguousarray(one) for name, one in arrays.items()}))
+    # `ascontiguousarray` would give a single number a dimension.
+    return vault.seal(place, save({name: np.array(one, order="C") for name, one in arrays.items()}))
 
 
 def open_dense(vault: Vault, place: str, sealed: bytes) -> dict[str, Array]:
