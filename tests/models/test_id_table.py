@@ -146,6 +146,7 @@ def test_a_table_made_of_what_was_touched_goes_on_bit_for_bit(steps, cut):
     whole = new()
     for now, (numbers, how) in enumerate(steps):
         go(whole, now, numbers, how)
+    assert kept == whole.every() == live.every()
     told = {key: packed for key, packed in whole.touched().items() if packed is not None}
     assert kept == told
     assert len(whole) == len(live)

@@ -30,6 +30,7 @@ def test_it_is_bounded_and_goes_on_bit_for_bit():
         if now % 7 == 0:
             for key, row in live.touched().items():
                 kept.pop(key, None) if row is None else kept.update({key: row})
+            assert live.every() == kept
             again = Catalogue(features=2, most=50)
             again.restore(kept)
             assert again.touched() == {}

@@ -130,6 +130,7 @@ def test_a_state_goes_on_bit_for_bit(given, cut, device):
             kept.pop(key, None) if row is None else kept.update({key: row})
     assert digest(first) == digest(whole)
     assert np.array_equal(first.predict_many(rows), whole.predict_many(rows))
+    assert first.rows() == kept
     last = DiffuMin(**given)
     last.restore(first.dense(), kept)
     assert digest(last) == digest(whole)
