@@ -66,6 +66,14 @@ class Side:
         return self.child.wait(15)
 
 
+def of_clicks(bench: Bench, models: str) -> Bench:
+    """Let the bench's stream be one of clicks, with these models (lines of TOML)."""
+    bench.write("", "")
+    text = bench.path.read_text().replace('kind = "sensor"', 'kind = "click"')
+    bench.path.write_text(text.replace("[streams.s.models]\n\n", models))
+    return bench
+
+
 def answers(bench: Bench, model: str = "wide") -> dict[str, Any]:
     """The heavy model's answers that count, each once, by event."""
     settings = bench.settings

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from live import Bench, eventually
-from side_process import Side, answers
+from side_process import Side, answers, of_clicks
 
 from driftline.models.clicks.interests import DriftingInterests
 from driftline.services.publisher import publish
@@ -60,11 +60,7 @@ class Clicks:
 
 @pytest.fixture
 def bench(tmp_path, broker, redis_url):
-    one = Bench(tmp_path, broker, redis_url)
-    one.write("", "")
-    text = one.path.read_text().replace('kind = "sensor"', 'kind = "click"').replace("[streams.s.models]\n\n", CLICKS)
-    one.path.write_text(text)
-    return one
+    return of_clicks(Bench(tmp_path, broker, redis_url), CLICKS)
 
 
 def test_it_refines_the_event_clock_learns_each_click_once_and_outlives_a_kill(bench):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from heavies import Wide
 from live import Bench, eventually
-from side_process import Side, answers
+from side_process import Side, answers, of_clicks
 
 from driftline.services.answers import Answers
 from driftline.services.publisher import publish
@@ -67,11 +67,7 @@ class Clicks:
 
 @pytest.fixture
 def bench(tmp_path, broker, redis_url):
-    one = Bench(tmp_path, broker, redis_url)
-    one.write("", "")
-    text = one.path.read_text().replace('kind = "sensor"', 'kind = "click"').replace("[streams.s.models]\n\n", CLICKS)
-    one.path.write_text(text)
-    return one
+    return of_clicks(Bench(tmp_path, broker, redis_url), CLICKS)
 
 
 def send(bench, start, stop, speed=None):
