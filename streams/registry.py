@@ -93,7 +93,7 @@ def class_of(name: str) -> type:
     'HoeffdingTreeRegressor'
     >>> class_of("hoeffding-tree")
     Traceback (most recent call last):
-    ValueError: no model 'hoeffding-tree': name one of binary-relevance, drift-clusterer, event-clock, ...
+    ValueError: no model 'hoeffding-tree': name one of binary-relevance, diffumin, drift-clusterer, ...
     """
     path = MODELS[name].path if name in MODELS else name
     module, _, attribute = path.partition(":")
