@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from driftline.models.heavy import Heavy, Shown
 from driftline.streams.config import StreamConfig
@@ -20,6 +21,8 @@ log = logging.getLogger("driftline.worker")
 PATIENCE = 3
 """Batches in a row that a model may fail on before it is let alone for a while."""
 REST_SECONDS = 5.0
+CACHED = 2
+"""Versions that are kept in memory: the one that serves, and the one before."""
 LOOK_SECONDS = 1.0
 """How often it is looked whether another version is to serve."""
 
@@ -71,6 +74,10 @@ class Serving:
         self._in_a_row = 0
         self._rests_until = 0.0
         self._looked = -LOOK_SECONDS
+        self._cache: OrderedDict[str, tuple[Heavy, Version]] = OrderedDict()
+        """The versions that served last, by the store's name for them: a rollback finds them here."""
+        self._last: list[Shown] = []
+        """The last batch, on which a version is tried before it serves."""
 
     # -- which version -----------------------------------------------------------------------------------------------
 
@@ -85,19 +92,30 @@ class Serving:
         tag = self._versions.newest()
         if not tag or (self.version is not None and tag == self.version.tag):
             return False
-        fresh = self._build()
-        version = self._versions.load(fresh)
-        if version is None or (self.version is not None and version.tag == self.version.tag):
-            return False
+        if tag in self._cache:
+            fresh, version = self._cache[tag]
+        else:
+            fresh = self._build()
+            loaded = self._versions.load(fresh)
+            if loaded is None or (self.version is not None and loaded.tag == self.version.tag):
+                return False
+            version = loaded
         back = self.version is not None and version.told["learnt"] < self.version.told["learnt"]
         self.rollbacks += back
         self.take(fresh, version)
         return back
 
     def take(self, model: Heavy, version: Version) -> None:
-        """Serve with this version from now on."""
+        """Serve with this version from now on; first it answers the last batch, which warms it up."""
+        if self._last:
+            with suppress(Exception):  # what it fails on it will be answered for
+                model.predict_many(self._last)
         log.info("%s: version %s serves", self.name, version.name)
         self.swaps += 1
+        self._cache[version.tag] = model, version
+        self._cache.move_to_end(version.tag)
+        while len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
         self.model, self.version = model, version
         self._in_a_row, self._rests_until = 0, 0.0
 
@@ -142,6 +160,7 @@ class Serving:
                 Shown(one.request.key, one.request.x, numbers(one.request.y, one.request.p), seen)  # type: ignore[arg-type]
                 for one, seen in zip(asked, histories, strict=True)
             ]
+            self._last = rows
             guesses = read_all(self.task, self.model.predict_many(rows), len(rows))
         except Exception as error:
             self.failures += 1

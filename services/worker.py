@@ -25,6 +25,7 @@ from driftline.services.kafka_python import options_of
 from driftline.services.serving import Serving
 from driftline.services.settings import Settings, snapshot_key
 from driftline.services.teaching import Teaching
+from driftline.services.time_share import TimeShare
 from driftline.services.topics import ROOMY
 from driftline.services.worker_log import WorkerLog
 from driftline.streams import failpoint
@@ -86,7 +87,7 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         """Requests that wait in Kafka."""
         self.batches = 0
         self.commits = 0
-        self._credit = 0.0
+        self._share = TimeShare(self.how.share)
         self._marked = 0.0
         self._wanting: dict[int, float] = {}
         """Partitions that are to be taken over, and when to try."""
@@ -330,14 +331,22 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         """Teach for the share of time that is due, or as long as nothing else is to be done."""
         if self.teaching is None:
             return
-        share = self.how.share
-        self._credit = min(self._credit + spent * share / (1.0 - share), 1.0)
-        started = time.monotonic()
-        try:
-            self.teaching.turn(may_step=idle or self._credit > 0.0)
-        except (Lost, Unavailable) as error:
-            self._lose(0, error)
-        self._credit = max(self._credit - (time.monotonic() - started), -5.0) if not idle else 0.0
+        if idle:
+            self._share.idle()
+        else:
+            self._share.answered(spent)
+        while self.teaching is not None:
+            started = time.monotonic()
+            try:
+                self.teaching.turn(may_step=idle or self._share.may_learn)
+            except (Lost, Unavailable) as error:
+                self._lose(0, error)
+                return
+            if idle:
+                return
+            self._share.learnt(time.monotonic() - started)
+            if not (self._share.may_learn and self.teaching.busy):
+                return
 
     def _leave(self) -> None:
         """Stop in good order."""

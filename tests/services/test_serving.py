@@ -74,6 +74,33 @@ def test_it_looks_once_a_second_and_knows_what_was_taken_back():
     assert (site.serving.swaps, site.serving.rollbacks) == (3, 1)
 
 
+def test_what_was_taken_back_is_still_in_memory_and_a_version_is_warmed_up_before_it_serves():
+    built = []
+
+    class Counted(Wide):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.asked = 0
+            built.append(self)
+
+        def predict_many(self, rows):
+            self.asked += len(rows)
+            return super().predict_many(rows)
+
+    site = Site(Counted)
+    site.publish(Wide(), "a", 1)
+    site.serving.look(0.0)
+    site.answer([1, 2, 3])
+    site.publish(Wide(), "b", 2)
+    site.serving.look(1.0)
+    assert [one.asked for one in built] == [3, 3], "the last batch once more"
+    site.versions.roll_back()
+    site.serving.look(2.0)
+    assert site.serving.version.name == "a"
+    assert site.serving.model is built[0]
+    assert len(built) == 2
+
+
 def test_what_has_waited_too_long_is_answered_as_the_light_model_did_and_costs_nothing():
     site = Site()
     site.publish(Wide(), "a", 1)
