@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from driftline.streams import detectors, signals
 from driftline.streams.losses import LOSSES
@@ -116,6 +116,8 @@ class WorkerConfig(Part):
 class ModelConfig(Part):
     """One model that reads a stream."""
 
+    where: Literal["lane", "worker"] | None = None
+    """Where the model lives: in the lane, or, a heavy one, in the side worker; left out, it follows from the class."""
     class_: str = Field(alias="class", min_length=1)
     """A name of the registry (`driftline models`), or an import path: `river.tree:HoeffdingTreeClassifier`."""
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -135,30 +137,27 @@ class ModelConfig(Part):
     season: int = Field(0, ge=0, le=100_000)
     """Steps of a season, for the seasonal baseline (task `forecast`); 0 is none."""
     drift: Drift = Drift()
-    where: Literal["lane", "worker"] | None = None
-    """Where the model lives: in the lane, or, a heavy one, in the side worker; left out, it follows from the class."""
     worker: WorkerConfig = WorkerConfig()
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    @model_validator(mode="after")
-    def _exists(self) -> ModelConfig:
+    @field_validator("class_")
+    @classmethod
+    def _exists(cls, name: str, info: ValidationInfo) -> str:
         # A heavy model's file needs torch, which only the worker has.
-        if not self.heavy:
-            class_of(self.class_)
-        elif self.class_ not in MODELS and self.task is None:
-            raise ValueError(f"{self.class_} lives in the worker, which alone can load it: say its `task`")
-        return self
+        if not _is_heavy(name, info.data.get("where")):
+            class_of(name)
+        return name
 
     @property
     def heavy(self) -> bool:
         """Whether the model lives in the side worker."""
-        if self.where is None:
-            return self.class_ in MODELS and MODELS[self.class_].heavy
-        return self.where == "worker"
+        return _is_heavy(self.class_, self.where)
 
     @model_validator(mode="after")
     def _fits(self) -> ModelConfig:
+        if self.heavy and self.class_ not in MODELS and self.task is None:
+            raise ValueError(f"{self.class_} lives in the worker, which alone can load it: say its `task`")
         if self.heavy and self.per == "key":
             raise ValueError('a model in the worker serves all keys: leave out per = "key"')
         if self.heavy and self.drift.policy not in ("alarm", "challenger"):
@@ -205,6 +204,10 @@ class ModelConfig(Part):
         if self.task:
             return str(self.task)
         return MODELS[self.class_].task if self.class_ in MODELS else task_of(class_of(self.class_))
+
+
+def _is_heavy(name: str, where: str | None) -> bool:
+    return where == "worker" if where is not None else name in MODELS and MODELS[name].heavy
 
 
 class ContestConfig(Part):

@@ -21,6 +21,11 @@ COMMANDS = [
     ["topics", "create"],
     ["models"],
     ["models", "show"],
+    ["models", "contests"],
+    ["models", "versions"],
+    ["models", "rollback"],
+    ["answers"],
+    ["worker"],
     ["checkpoint", "list"],
     ["checkpoint", "verify"],
     ["dead-letters", "list"],
@@ -90,6 +95,9 @@ def test_the_version():
         ["dead-letters", "list", "--reason", "nonsense"],
         ["dead-letters", "replay", "--id", "t/0/1", "--value", "{}", "--edit"],
         ["up", "--broker", "rabbit"],
+        ["answers"],
+        ["answers", "clicks", "--deadline", "-1"],
+        ["models", "rollback", "clicks"],
         ["config", "check", "--config", "missing.toml"],
     ],
     ids=" ".join,
@@ -104,6 +112,10 @@ def test_wrong_use_is_exit_code_2(arguments):
     "arguments",
     [
         ["streams"],
+        ["worker"],
+        ["answers", "clicks"],
+        ["models", "versions", "clicks", "deep"],
+        ["models", "rollback", "clicks", "deep"],
         ["publish", "--from", "yeast"],
         ["replay", "--from-topic", "sensors"],
         ["replay", "--verify", "sensors"],
@@ -129,6 +141,10 @@ def test_without_servers_it_is_exit_code_3_and_a_sentence(arguments):
         ["replay", "--verify", "nowhere"],
         ["checkpoint", "list", "--stream", "nowhere"],
         ["dead-letters", "list", "--stream", "nowhere"],
+        ["answers", "nowhere"],
+        ["worker", "--stream", "nowhere"],
+        ["models", "versions", "nowhere", "deep"],
+        ["models", "rollback", "nowhere", "deep"],
     ],
     ids=" ".join,
 )
@@ -136,6 +152,22 @@ def test_a_stream_that_is_not_configured_is_told_with_those_that_are(arguments):
     said = run(*arguments, env=NOWHERE | KEY)
     assert said.exit_code == 2, said.output
     assert "no stream 'nowhere' is configured: name one of clicks, flow, " in " ".join(said.output.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["answers", "clicks"],
+        ["worker"],
+        ["models", "versions", "clicks", "deep"],
+        ["models", "rollback", "clicks", "deep"],
+    ],
+    ids=" ".join,
+)
+def test_where_no_heavy_model_is_configured_that_is_told(arguments):
+    said = run(*arguments, env=NOWHERE | KEY)
+    assert said.exit_code == 2, said.output
+    assert re.search("(has|are:) none|it has none", " ".join(said.output.split())), said.output
 
 
 @pytest.mark.parametrize("arguments", [["checkpoint", "verify"], ["models", "show", "sensors", "tree"]], ids=" ".join)

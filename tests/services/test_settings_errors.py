@@ -23,7 +23,7 @@ modles = 1
 """
     assert mistakes(text) == [
         "driftline.toml:1: ap: unknown field; did you mean app? "
-        "allowed: app, data, kafka, redis, secrets, web, recovery, streams",
+        "allowed: app, data, kafka, redis, secrets, web, worker, recovery, streams",
         "driftline.toml:3: web.port: must be a valid integer, unable to parse string as an integer, not 'x'",
         "driftline.toml:5: streams.s.kind: must be 'traffic', 'sensor' or 'click', not 'sensr'; did you mean 'sensor'?",
         "driftline.toml:6: streams.s.topic: must be 1 to 200 letters, digits, dots, dashes or underscores, not 'a b'",
@@ -90,7 +90,9 @@ def test_names_of_streams_and_models_are_told_where_they_stand() -> None:
 
 def test_arguments_of_a_class_in_the_wrong_table_are_shown_the_right_one() -> None:
     [said] = mistakes(STREAM + "grace_period = 3\n")
-    assert said.startswith("driftline.toml:6: streams.s.models.tree.grace_period: unknown field; allowed: class,")
+    assert said.startswith(
+        "driftline.toml:6: streams.s.models.tree.grace_period: unknown field; allowed: where, class,"
+    )
     assert said.endswith("; arguments of the class go into parameters")
 
 
