@@ -105,6 +105,7 @@ FIELDS = {
         "y": label,
         "ys": st.dictionaries(name, answer, max_size=2),
         "ps": st.dictionaries(name, st.one_of(finite, shares), max_size=2),
+        "corrects": st.booleans(),
     },
     events.Fence: {"fence": count},
     events.Alarm: {
@@ -132,7 +133,7 @@ FIELDS = {
 }
 """Valid values of the fields of each message."""
 OPTIONAL = {
-    *("confidence", "distance", "novelty", "fallback", "history"),
+    *("confidence", "distance", "novelty", "fallback", "history", "corrects"),
     *("text", "who", "others", "signal", "size", "count_before", "count_after"),
 }
 """Fields that may be left out; a click's `x` as well."""
@@ -342,6 +343,7 @@ GOOD = {
             "n": 1,
             "offset": 1,
             "known": 1.0,
+            "corrects": True,
             "ys": {"a": True},
             "ps": {"a": 0.5},
             **({"y": {"a": True}, "p": {"a": 0.5}} if model is events.Request else {}),
