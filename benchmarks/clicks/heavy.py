@@ -107,6 +107,8 @@ class Cell:
     """Share of clicks on liked topics that their channel's most usual such topic has."""
     rand: float
     """Adjusted Rand index of channels and topics, over those clicks."""
+    ece: float
+    """Mean distance of probability and share of clicks, in 20 bins of equally many events."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ def measure(world: World, given: Given, seed: int, row: Row) -> Cell:
     else:
         said, seconds, purity, rand = in_child(f"{row} on {world} {seed}", _ours, given, seed, row)
     whole, late = Scores.of(said, given.ys), Scores.of(said[len(said) // 2 :], given.ys[len(said) // 2 :])
-    numbers = [round(one, 6) for one in (whole.auc, whole.logloss, late.auc, len(said) / seconds, purity, rand)]
+    numbers = [
+        round(one, 6) for one in (whole.auc, whole.logloss, late.auc, len(said) / seconds, purity, rand, whole.ece)
+    ]
     return Cell(str(world), seed, str(row), len(said), *numbers)
 
 
@@ -243,8 +247,9 @@ too on interests.
 replaced every 150 of the user's events, all at half-time; histories grow to some 260 clicks, some on no interest.
 
 *Purity*: of past clicks on topics that the user liked then, the share that belongs to their channel's most usual topic,
-over the last {LOOKED_AT} events; *ARI*: the adjusted Rand index of channels and topics, on the same. *Events/s*:
-answered and learnt in a second of CPU, one thread, without the clock; the machine did other work besides.
+over the last {LOOKED_AT} events; *ARI*: the adjusted Rand index of channels and topics, on the same. *ECE*: mean
+distance of probability and share of clicks in 20 bins of equally many events. *Events/s*: answered and learnt in a
+second of CPU, one thread, without the clock; the machine did other work besides.
 
 DIN: deepctr-torch 0.3.0, embeddings of 8, attention over the same history, layers 128-64, Adam 3e-3 (1e-3 was worse on
 multi-interest 0)."""
@@ -267,14 +272,14 @@ def page(cells: list[Cell], about: dict[str, str]) -> str:
 
 def table(cells: list[Cell]) -> Iterator[str]:
     """Yield the lines of a table."""
-    yield "|  | AUC | above the clock, by seed | logloss | AUC, 2nd half | events/s | purity | ARI |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield "|  | AUC | above the clock, by seed | logloss | ECE | AUC, 2nd half | events/s | purity | ARI |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     clock = {cell.seed: cell.auc for cell in cells if cell.row == Row.CLOCK}
     for row in Row:
         own = sorted((cell for cell in cells if cell.row == row), key=lambda cell: cell.seed)
         if own:
             above = ", ".join(f"{cell.auc - clock[cell.seed]:+.4f}" for cell in own if cell.seed in clock)
-            scores = [_spread([getattr(cell, name) for cell in own]) for name in ("auc", "logloss", "late_auc")]
+            scores = [_spread([getattr(cell, name) for cell in own]) for name in ("auc", "logloss", "ece", "late_auc")]
             speed = mean(cell.per_second for cell in own)
             routes = [_spread([getattr(cell, name) for cell in own], 2) for name in ("purity", "rand")]
             told = "" if speed != speed else f"{speed:,.0f}"

@@ -102,6 +102,11 @@ def check_one_answer_for_each(bench, heavy):
         assert one.why == (heavy[of].fallback or ("heavy" if leads else "light"))
         assert one.prediction.model == ("wide" if one.why == "heavy" else "clock")
     assert reading.counts["heavy"] > 0
+    said = bench.run("answers", "s", "--limit", "20")
+    assert said.exit_code == 0, said.output
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert len(lines) == 20
+    assert all(got[line["of"]].why == line["why"] for line in lines)
 
 
 def test_each_event_has_an_answer_and_each_label_is_learnt_once_whatever_dies(bench):
