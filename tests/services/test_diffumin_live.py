@@ -36,6 +36,7 @@ checkpoint_seconds = 1.0
 version_seconds = 2.0
 deadline_seconds = 5.0
 canary = 200
+tolerance = 1.0
 history = 200
 """
 

@@ -41,6 +41,7 @@ checkpoint_seconds = 0.5
 version_seconds = 1.0
 deadline_seconds = 1.0
 canary = 200
+tolerance = 1.0
 [streams.s.contests.best]
 models = ["clock", "wide"]
 run_length = 1000
