@@ -39,7 +39,7 @@ step = 64
 step_seconds = 0.5
 checkpoint_seconds = 0.5
 version_seconds = 1.0
-deadline_seconds = 1.0
+deadline_seconds = 2.0
 canary = 200
 tolerance = 1.0
 [streams.s.contests.best]
