@@ -12,7 +12,6 @@ from driftline.models.heavy import Heavy, Shown
 from driftline.streams.config import StreamConfig
 from driftline.streams.desk import Asked, Reply
 from driftline.streams.heavy_answers import numbers, read_all
-from driftline.streams.judge import spec_of
 from driftline.streams.learner import NOTHING
 from driftline.streams.versions import Version, Versions
 
@@ -56,7 +55,7 @@ class Serving:
         self.how = config.models[name].worker
         self.task = config.models[name].effective_task
         self.fallback = config.fallback(name)
-        self._light_version = spec_of(config.models[self.fallback])
+        self._light_version = config.models[self.fallback].version
         self._versions, self._build = versions, build
         self._wall, self._clock = wall, clock
         self.model: Heavy | None = None

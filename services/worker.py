@@ -86,7 +86,6 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
         self.queue = 0
         """Requests that wait in Kafka."""
         self.batches = 0
-        self.commits = 0
         self._share = TimeShare(self.how.share)
         self._marked = 0.0
         self._wanting: dict[int, float] = {}
@@ -306,7 +305,6 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 desk.publish([reply for reply in replies if reply.asked.partition == partition])
                 desk.commit(mark)
-                self.commits += 1
             except (Lost, Unavailable) as error:
                 self._lose(partition, error)
         if mark and found:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from driftline.streams import detectors, signals
 from driftline.streams.losses import LOSSES
-from driftline.streams.registry import MODELS, TASKS, class_of, task_of
+from driftline.streams.registry import MODELS, TASKS, class_of, task_of, version_of
 from driftline.streams.tasks import LABELLED
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
@@ -204,6 +204,12 @@ class ModelConfig(Part):
         if self.task:
             return str(self.task)
         return MODELS[self.class_].task if self.class_ in MODELS else task_of(class_of(self.class_))
+
+    @property
+    def version(self) -> str:
+        """What predictions name: a digest of the class and of all that makes it another model."""
+        said = self.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"})
+        return version_of(self.class_, said, self.effective_task)
 
 
 def _is_heavy(name: str, where: str | None) -> bool:

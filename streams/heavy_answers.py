@@ -1,4 +1,4 @@
-"""What a heavy model says, as answers on the wire; and the label, as it learns it."""
+"""What a heavy model says, as answers on the wire; and what light ones said, as the numbers that it sees."""
 
 from __future__ import annotations
 

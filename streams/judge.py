@@ -15,18 +15,11 @@ from driftline.streams.baselines import Panel
 from driftline.streams.config import ModelConfig, StreamConfig
 from driftline.streams.contest import Contest, Promotion
 from driftline.streams.letters import Out
-from driftline.streams.registry import version_of
 from driftline.streams.scores import Guess
 from driftline.streams.slots import Lesson
 from driftline.streams.tasks import TASKS, Task
 from driftline.streams.waiting import Entry
 from driftline.streams.watcher import Drifted, Watcher
-
-
-def spec_of(config: ModelConfig) -> str:
-    """Name the class and parameters of a model, as its versions do."""
-    parts = config.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"})
-    return version_of(config.class_, parts, config.effective_task)
 
 
 @dataclass(frozen=True)
@@ -74,11 +67,11 @@ class Judge:
         for title, contest in config.contests.items():
             if name in contest.models:
                 self._entrants = [
-                    Entrant(one, index, self.task, config.models[one], spec_of(config.models[one]))
+                    Entrant(one, index, self.task, config.models[one], config.models[one].version)
                     for index, one in enumerate(contest.models)
                 ]
                 self.contest = Contest(title, len(contest.models), contest, self._entrants)  # type: ignore[arg-type]
-        self._self = Entrant(name, 0, self.task, model, spec_of(model))
+        self._self = Entrant(name, 0, self.task, model, model.version)
 
     @property
     def leads(self) -> str | None:

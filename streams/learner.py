@@ -20,7 +20,7 @@ from driftline.streams.canary import Canary
 from driftline.streams.config import StreamConfig
 from driftline.streams.failpoint import hit
 from driftline.streams.heavy_answers import numbers
-from driftline.streams.judge import Judge, Judged, spec_of
+from driftline.streams.judge import Judge, Judged
 from driftline.streams.letters import Out
 from driftline.streams.served import Served
 from driftline.streams.slots import Failure
@@ -68,7 +68,7 @@ class Learner:
     ):  # fmt: skip
         self.stream, self.name, self.config = stream, name, config
         self.place = side_snapshot.place_of(app, stream, name, "learner")
-        self.spec = spec_of(config.models[name])
+        self.spec = config.models[name].version
         self._store, self._vault, self._build = store, vault, build
         self._how = config.models[name].worker
         self._session: Session | None = None

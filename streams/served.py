@@ -29,7 +29,6 @@ class Served:
         self._answers: OrderedDict[str, Answered] = OrderedDict()
         self._next: dict[int, int] = {}
         self._believe = FenceFilter()
-        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -42,7 +41,6 @@ class Served:
             self._answers[record.of] = Answered(partition, offset, record)
             if len(self._answers) > self.most:
                 self._answers.popitem(last=False)
-                self.dropped += 1
 
     def pop(self, of: str) -> Any | None:
         """Take an event's answer out; None where there was none."""

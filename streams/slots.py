@@ -20,7 +20,7 @@ from driftline.streams.contest import Contest, Promotion
 from driftline.streams.keyed import Keyed
 from driftline.streams.masses import dead
 from driftline.streams.past import Change
-from driftline.streams.registry import build, version_of
+from driftline.streams.registry import build
 from driftline.streams.scores import Guess, Scores
 from driftline.streams.signals import FARTHEST
 from driftline.streams.tasks import TASKS
@@ -83,11 +83,7 @@ class Slot:
         self.index = index
         self.config = config
         self.task = TASKS[config.effective_task]
-        self.version = version_of(
-            config.class_,
-            config.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"}),
-            self.task.name,
-        )
+        self.version = config.version
         self.scores: Scores = self.task.scores()
         self.watch = Watcher(config.drift, config.watched)
         self.clock = clock

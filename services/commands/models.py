@@ -30,7 +30,7 @@ from driftline.services.contest_rows import contest_rows, contests_table
 from driftline.services.score_rows import score_rows, scores_table
 from driftline.services.settings import Settings
 from driftline.streams.config import ModelConfig
-from driftline.streams.registry import MODELS, version_of
+from driftline.streams.registry import MODELS
 
 models = typer.Typer(invoke_without_command=True)
 models.command("versions")(versions)
@@ -200,18 +200,13 @@ def _draw(
 
 
 def _about(stream: str, name: str, model: ModelConfig) -> dict[str, Any]:
-    version = version_of(
-        model.class_,
-        model.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"}),
-        model.effective_task,
-    )
     return {
         "stream": stream,
         "model": name,
         "class": model.class_,
         "task": model.effective_task,
         "per": model.per,
-        "version": version,
+        "version": model.version,
         "parameters": model.parameters,
         "drift": f"{model.drift.detector}, {model.drift.policy}",
     }
