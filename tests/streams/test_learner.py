@@ -203,6 +203,21 @@ def test_histories_are_in_the_checkpoint_and_can_be_looked_up_from_elsewhere():
     assert heir.history("u")[1].tolist() == one.history("u")[1].tolist()
 
 
+def test_an_heir_writes_only_what_has_changed_since():
+    store = MemoryStore()
+    one = learner(store)
+    feed(one, joined(0, 8, y=True))
+    steps(one)
+    one.checkpoint()
+    heir = learner(store)
+    written = []
+    heir._session.checkpoint = written.append
+    feed(heir, joined(8, 9, y=True, first_offset=8))
+    steps(heir)
+    heir.checkpoint()
+    assert {table: list(keys) for table, keys in written[0].keyed.items()} == {"rows": ["u3"], "histories": ["u3"]}
+
+
 def test_a_poison_label_is_a_dead_letter_and_the_others_are_learnt():
     config = CONFIG
     one = Learner("s", "wide", config, MemoryStore(), VAULT, lambda: Wide(fail_on="i3"))
