@@ -140,7 +140,6 @@ class Learner:
                 self.histories.put(key, one)
         except (ValueError, KeyError) as error:
             raise Foreign(f"{place}: the state does not fit the model: {error}") from error
-        self.histories.touched()
         self._keys = set(rows)
         self.judge.restore(desk["judge"], vault.thaw(f"{place}/watch", snapshot.parts["watch"]))
         self.offsets = {int(n): at for n, at in desk["offsets"].items()}
