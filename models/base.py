@@ -85,6 +85,83 @@ class Forecaster(Protocol):
         ...
 
 
+class Told(NamedTuple):
+    """All that a forecaster says that refines its answers by feedback; arrays of shape (h,), the nearest step first."""
+
+    first: Array
+    """The answer before feedback."""
+    refined: Array
+    low: Array
+    """Lower bounds of the 90 % interval; nan while there are no errors to judge by."""
+    high: Array
+    weights: dict[str, float]
+    """What each expert counts in the refined answer for the next step; together 1."""
+
+
+class Question(NamedTuple):
+    """What a forecaster asks voices from outside: to continue its series."""
+
+    origin: int
+    """Values that it had learnt, the missing ones included."""
+    steps: int
+    """How many values are wanted."""
+    season: int
+    history: Array
+    """The last values, the oldest first; nan for missing ones."""
+    first: Array
+    """Its own first answer, of shape (steps,) or shorter."""
+    feedback: dict[str, str]
+    """What is said of earlier forecasts of each voice, whose truth has come."""
+
+
+class Verdict(NamedTuple):
+    """What the last truth of a forecast says of all of it."""
+
+    origin: int
+    """Values that were learnt before it was made."""
+    truths: int
+    """Steps whose truth has come: the missing ones are left out."""
+    first: float
+    """Sum of the absolute errors of the first answer."""
+    refined: float
+    """The same of the refined one."""
+    covered: int
+    """Truths within the interval."""
+    intervals: int
+    """Truths of which there was an interval."""
+    experts: dict[str, float]
+    """Sum of the absolute errors of each expert that had an answer for each of these steps."""
+    facets: dict[str, float]
+    """The feedback in numbers, by name: few names, always the same."""
+    text: str
+    """The same in sentences."""
+
+
+@runtime_checkable
+class Advised(Protocol):
+    """A forecaster that refines its answers by feedback, and hears voices from outside.
+
+    A value of nan is a missing one to it. What it is asked changes nothing; `question` and `verdict` speak of the value
+    that was learnt last.
+    """
+
+    def told(self, horizon: int | None = None) -> Told:
+        """Return all that it says now."""
+        ...
+
+    def question(self) -> Question | None:
+        """Return what voices are to be asked now, if anything."""
+        ...
+
+    def hear(self, voice: str, origin: int, ys: Sequence[float]) -> str:
+        """Take a voice's forecast; return what became of it: `heard`, `late`, `again`, `unknown` or `unfit`."""
+        ...
+
+    def verdict(self) -> Verdict | None:
+        """Return what is said of the forecast whose last truth came with the last value."""
+        ...
+
+
 @runtime_checkable
 class RowPredictor(Protocol):
     """Answers for many events in bulk: exactly what `predict_proba_one` gives for each, only faster.

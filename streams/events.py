@@ -18,6 +18,8 @@ MAX_FEATURES = 10_000
 """The most features or labels that one message may carry."""
 MAX_TEXT = 4_096
 """The longest categorical value or message text, in characters."""
+MAX_STEPS = 10_000
+"""The most steps of a series that one message may carry."""
 MAX_SECONDS = 1e11
 """Event times from here on are refused: they are milliseconds, not seconds."""
 MAX_LETTER = 65_536
@@ -40,6 +42,10 @@ Numbers = Annotated[
 Mixed = Annotated[dict[Name, float | Text], Field(max_length=MAX_FEATURES), Few]
 Labels = Annotated[dict[Name, bool], Field(max_length=MAX_FEATURES), Few]
 Shares = Annotated[dict[Name, float], Field(max_length=MAX_FEATURES), Few]
+Values = Annotated[
+    list[float], Field(min_length=1, max_length=MAX_STEPS), msgspec.Meta(min_length=1, max_length=MAX_STEPS)
+]
+History = Annotated[list[float | None], Field(max_length=MAX_STEPS), msgspec.Meta(max_length=MAX_STEPS)]
 Y = bool | float | Text | Labels
 """A label: yes or no, a number, a class, or a set of labels (those not named count as no)."""
 Answer = bool | float | Text | Labels | list[float] | None
@@ -119,6 +125,21 @@ class LabelEvent(Message):
     y: Y
 
 
+class Voice(Message):
+    """Another's forecast, as one voice among a forecaster's own: on the label topic, keyed like the event."""
+
+    voice: Name
+    """Whose forecast it is, by its name in the configuration."""
+    model: Name
+    """The forecaster that asked for it."""
+    origin: Count
+    """`origin` of the question that it answers."""
+    at: Seconds
+    """When it was made, in seconds since 1970 (UTC)."""
+    y: Values
+    """The values of the steps after the origin, the nearest first."""
+
+
 class Prediction(Message):
     """What one model said of one event, before it learnt that event's label."""
 
@@ -157,6 +178,17 @@ class Prediction(Message):
     `failed`: the model could not answer; `cold`: no version of it serves yet."""
     history: Count | None = None
     """Of a model that looks at what the key did before: how much that was, by a running number."""
+    first: Values | None = None
+    """Of a forecast that was refined by feedback: the answer before that; this and what follows are left out by
+    forecasters that do not say it."""
+    low: Values | None = None
+    """Lower bounds of the 90 % interval of each step, once there are errors to judge by."""
+    high: Values | None = None
+    """Upper bounds of the same."""
+    weights: Shares | None = None
+    """What each expert counts in the refined forecast of the next step, by name."""
+    feedback: Text | None = None
+    """What is said of the forecast whose last truth came with this event; null where none was judged."""
 
 
 class Request(Message):
@@ -177,6 +209,32 @@ class Request(Message):
     """The probabilities that went with it, where there were any."""
     gen: Count
     """As in a prediction: it counts unless a fence before it has a higher one."""
+
+
+class Question(Message):
+    """What a forecaster asks other voices: to continue a key's series. The answer is a `Voice`."""
+
+    id: Name
+    """`question/model/topic/partition/offset` of the event: the same whenever it is asked again."""
+    model: Name
+    """Who asks."""
+    of: Name
+    """The id of the event."""
+    key: Name
+    at: Seconds
+    """Event time of the event."""
+    origin: Count
+    """How many steps of the series the model had seen; the answer names it."""
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS), msgspec.Meta(ge=1, le=MAX_STEPS)]
+    """How many values are wanted."""
+    season: Count
+    """Steps of a season; 0 where there is none."""
+    history: History
+    """The last values, the oldest first; null for a step of which none came."""
+    first: Values
+    """What the model's own first answer is."""
+    feedback: dict[Name, Text]
+    """What is said of earlier forecasts of each voice, whose truth has come."""
 
 
 class Joined(Message):
@@ -272,6 +330,7 @@ REASONS = (
     "label_unknown",
     "label_conflicting",
     "model",
+    "voice",
 )
 """Why a message can become a dead letter: the closed set that metrics use."""
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from driftline.models.base import Forecaster, Plain
+from driftline.models.base import Advised, Forecaster, Plain
 from driftline.streams.tasks import number
 from driftline.streams.vault import decode, encode
+
+OPEN = 24
+"""The most forecasts that are open at a time: of a longer horizon only each so manieth forecast is judged whole."""
 
 
 class Judged:
@@ -38,33 +41,52 @@ class Series:
         self._values = np.zeros(max(horizon, seasons, 1))
         """The last values, the newest first."""
         self._count = 0
-        self._issued = np.zeros((horizon, horizon))
-        """Open forecasts, the newest first: row i was issued i + 1 values ago, column j spoke of j + 1 steps on."""
+        self._every = -(-horizon // OPEN)
+        self._issued = np.zeros((-(-horizon // self._every), horizon))
+        """Open forecasts, the newest first, one for every `_every` values; column j spoke of j + 1 steps on."""
+        self._next = np.nan
+        """What the newest forecast, open or not, says of the next step."""
+        self._advised = isinstance(model, Advised)
 
     def step(self, y: float) -> tuple[list[float], dict[str, Judged]]:
-        """Take the next value; return the new forecast and what the value says of each voice before it."""
-        judged = self._judge(y)
+        """Take the next value; return the new forecast and what the value says of each voice before it.
+
+        Of a missing value (nan) nothing is said. A model that cannot do with one learns what was forecast for it.
+        """
+        missing = y != y
+        judged = {} if missing else self._judge(y)
+        known = (float(self._values[0]) if self._count else 0.0) if missing else y
         self._values[1:] = self._values[:-1].copy()
-        self._values[0] = y
-        self._issued[1:] = self._issued[:-1].copy()
-        self._issued[0] = np.nan  # stays so where the model fails: the open forecasts still move on by one
+        self._values[0] = known
+        if self._count % self._every == 0:
+            self._issued[1:] = self._issued[:-1].copy()
+            self._issued[0] = np.nan  # stays so where the model fails: the open forecasts still move on
+        self._next = np.nan
         self._count += 1
+        if missing and not self._advised:
+            y = number(self.model.forecast(1)[0])
         self.model.learn_one(y)
         forecast = [number(value) for value in self.model.forecast(self.horizon)]
-        self._issued[0] = forecast
+        self._next = forecast[0]
+        if (self._count - 1) % self._every == 0:
+            self._issued[0] = forecast
         return forecast, judged
 
     def _judge(self, y: float) -> dict[str, Judged]:
+        if not self._count:
+            return {}
         judged = {}
-        leads = min(self._count, self.horizon)
-        if leads:
-            steps = np.arange(leads)
-            judged["model"] = _errors(y - self._issued[steps, steps])
-            judged["last_value"] = _errors(y - self._values[:leads])
+        # How long ago each open forecast was issued: so many steps on it spoke of this value.
+        ages = (self._count - 1) % self._every + 1 + self._every * np.arange(len(self._issued))
+        rows = np.flatnonzero(ages <= min(self._count, self.horizon))
+        leads = ages[rows] - 1
+        following = abs(y - self._next)
+        judged["model"] = _errors(y - self._issued[rows, leads], following if following == following else None)
+        judged["last_value"] = _errors(y - self._values[leads], abs(y - float(self._values[0])))
         if self.season and self._count >= len(self._values):
             # The newest value of the same phase that was known `lead` steps before.
-            ago = -(-(np.arange(leads) + 1) // self.season) * self.season - 1
-            judged["seasonal_naive"] = _errors(y - self._values[ago])
+            ago = -(-(leads + 1) // self.season) * self.season - 1
+            judged["seasonal_naive"] = _errors(y - self._values[ago], abs(y - float(self._values[self.season - 1])))
         return judged
 
     def state(self) -> dict[str, Plain]:
@@ -74,6 +96,7 @@ class Series:
             "values": self._values.copy(),
             "count": self._count,
             "issued": self._issued.copy(),
+            "next": float(self._next),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -82,13 +105,10 @@ class Series:
             raise ValueError(f"kept for another horizon or season: {state['issued'].shape} values of forecast")
         self.model = decode("series", state["model"], self.model)
         self._values, self._count, self._issued = state["values"], state["count"], state["issued"]
+        self._next = state.get("next", float(self._issued[0, 0]) if self._count else np.nan)
 
 
-def _errors(gaps: np.ndarray[Any, Any]) -> Judged:
-    total, count = 0.0, 0
-    sizes = np.abs(gaps).tolist()
-    for size in sizes:
-        if size == size:  # not a number: the model had failed to answer
-            total += size
-            count += 1
-    return Judged(sizes[0] if sizes[0] == sizes[0] else None, total, count)
+def _errors(gaps: np.ndarray[Any, Any], following: float | None) -> Judged:
+    sizes = np.abs(gaps)
+    sound = sizes[sizes == sizes]  # not a number: the model had failed to answer
+    return Judged(following, float(sound.sum()), len(sound))

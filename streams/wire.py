@@ -54,7 +54,9 @@ Alarm: Any = struct(events.Alarm, omit_defaults=True)
 DeadLetter: Any = struct(events.DeadLetter)
 Fence: Any = struct(events.Fence)
 Label: Any = struct(events.LabelEvent)
+Voice: Any = struct(events.Voice)
 Request: Any = struct(events.Request)
+Question: Any = struct(events.Question)
 Joined: Any = struct(events.Joined, omit_defaults=True)
 EVENTS: dict[str, Any] = {kind: struct(model) for kind, model in events.KINDS.items()}
 
@@ -67,7 +69,8 @@ def answer(prediction: Any) -> tuple[Any, ...]:
     Besides the contest that its model led.
     """
     one = prediction
-    return one.y, one.p, one.confidence, one.distance, one.novelty, one.version
+    said = one.y, one.p, one.confidence, one.distance, one.novelty, one.version
+    return (*said, one.first, one.low, one.high, one.weights, one.feedback)
 
 
 class Decoder:

@@ -41,6 +41,7 @@ class World(StrEnum):
     """A stream, or a family of streams by seed."""
 
     MOVIELENS = "movielens"
+    SHUFFLED = "movielens-shuffled"
     START = "movielens-20k"
     INTERESTS = "multi-interest"
 
@@ -126,9 +127,10 @@ class Given:
 
 
 def load(world: World, seed: int, data: Path) -> Given:
-    """Return a stream; MovieLens is the same for all seeds, which are those of weights then."""
+    """Return a stream; MovieLens in the order of time is the same for all seeds, which are those of weights then."""
     if world is not World.INTERESTS:
-        stream = streams.load(Set.MOVIELENS, 0, data, FEW if world is World.START else streams.EVENTS)
+        which = Set.SHUFFLED if world is World.SHUFFLED else Set.MOVIELENS
+        stream = streams.load(which, seed, data, FEW if world is World.START else streams.EVENTS)
         names = ("user", "item", "age", "gender", "occupation")
         return Given(shown(stream, 50), stream.ys, ("item", "genre *"), names, 4, 50, None)
     source = DriftingInterests(users=USERS, topics=TOPICS, shift_at=FEW // 2, seed=seed)
@@ -239,10 +241,11 @@ PROTOCOL = f"""\
 Batches of {BATCH} are answered, then learnt in one step; the event clock answers and learns event by event before, so
 what it says, and each user's clicks, are as they stood at each event. One set of defaults, but for the item's fields
 (MovieLens: id and genres; interests: id, topic, brand), channels (4; {TOPICS}) and history (50; 200). Scores are of all
-answers from the first on. ± is the standard deviation over seeds 0, 1, 2: of first weights on MovieLens, of the world
-too on interests.
+answers from the first on. ± is the standard deviation over seeds 0, 1, 2: of first weights on MovieLens, of
+the order too where it is shuffled, and of the world on interests.
 
-*MovieLens-100k* in the order of time, a rating of 4 or 5 is a click; all, and the first {FEW:,} events.
+*MovieLens-100k* in the order of time, a rating of 4 or 5 is a click; all, and the first {FEW:,} events. *Shuffled*: all
+of it, in an order of each seed's own.
 *Multi-interest*: {FEW:,} events of `DriftingInterests`, {USERS} users of 4 interests among {TOPICS} topics, one
 replaced every 150 of the user's events, all at half-time; histories grow to some 260 clicks, some on no interest.
 
@@ -316,7 +319,7 @@ def main(
                 continue
             given = load(world, seed, data)
             for row in rows or list(Row):
-                if row.given and world is World.MOVIELENS:
+                if row.given and world in (World.MOVIELENS, World.SHUFFLED):
                     continue
                 try:
                     cell = measure(world, given, seed, row)
