@@ -50,6 +50,7 @@ seconds = st.one_of(
 share = st.one_of(st.floats(0, 1), st.integers(0, 1), st.just(-0.0))
 distance = st.one_of(st.floats(0, allow_infinity=False), st.integers(0, 2**70))
 count = st.one_of(st.integers(0, 2**63 - 1), st.sampled_from([0, 2**31, 2**53 + 1, 2**63 - 1]))
+values = st.lists(finite, min_size=1, max_size=4)
 label_set = st.dictionaries(name, st.booleans(), max_size=4)
 label = st.one_of(st.booleans(), finite, text, label_set)
 numbers = st.dictionaries(name, finite, min_size=1, max_size=5)
@@ -84,6 +85,25 @@ FIELDS = {
         "novelty": st.one_of(st.none(), share),
         "fallback": st.sampled_from([None, "late", "failed", "cold"]),
         "history": st.one_of(st.none(), count),
+        "first": st.one_of(st.none(), values),
+        "low": st.one_of(st.none(), values),
+        "high": st.one_of(st.none(), values),
+        "weights": st.one_of(st.none(), shares),
+        "feedback": st.one_of(st.none(), text),
+    },
+    events.Voice: {"voice": name, "model": name, "origin": count, "at": seconds, "y": values},
+    events.Question: {
+        "id": name,
+        "model": name,
+        "of": name,
+        "key": name,
+        "at": seconds,
+        "origin": count,
+        "steps": st.integers(1, 10_000),
+        "season": count,
+        "history": st.lists(st.one_of(st.none(), finite), max_size=4),
+        "first": values,
+        "feedback": st.dictionaries(name, text, max_size=2),
     },
     events.Request: {
         "of": name,
@@ -133,7 +153,8 @@ FIELDS = {
 }
 """Valid values of the fields of each message."""
 OPTIONAL = {
-    *("confidence", "distance", "novelty", "fallback", "history", "corrects"),
+    *("confidence", "distance", "novelty", "fallback", "corrects"),
+    *("first", "low", "high", "weights", "feedback"),
     *("text", "who", "others", "signal", "size", "count_before", "count_after"),
 }
 """Fields that may be left out; a click's `x` as well."""
@@ -142,8 +163,8 @@ OPTIONAL = {
 def messages(model: type[events.Message]) -> st.SearchStrategy[dict]:
     """Valid messages of a class."""
     fields = FIELDS[model]
-    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}, events.Prediction: {"p"}}.get(model, set())
-    optional = {f for f in fields if f in OPTIONAL | own}
+    own = {events.ClickEvent: {"x"}, events.Alarm: {"key"}, events.Prediction: {"p", "history"}}.get(model, set())
+    optional = {f for f in fields if f in OPTIONAL | own} if model is not events.Question else set()
     return st.fixed_dictionaries(
         {f: s for f, s in fields.items() if f not in optional}, optional={f: fields[f] for f in optional}
     )
@@ -339,7 +360,13 @@ GOOD = {
             "count_before": 1,
             "count_after": 1,
             "fallback": "late",
-            "history": 1,
+            "history": [1.0, None] if model is events.Question else 1,
+            "origin": 1,
+            "steps": 1,
+            "season": 1,
+            **{key: [1.0, 2.0] for key in ("first", "low", "high")},
+            "weights": {"a": 0.5},
+            "feedback": {"a": "b"} if model is events.Question else "a",
             "n": 1,
             "offset": 1,
             "known": 1.0,
@@ -347,6 +374,7 @@ GOOD = {
             "ys": {"a": True},
             "ps": {"a": 0.5},
             **({"y": {"a": True}, "p": {"a": 0.5}} if model is events.Request else {}),
+            **({"y": [1.0]} if model is events.Voice else {}),
         }.get(field, "a")
         for field in model.model_fields
     }
