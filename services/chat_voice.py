@@ -76,7 +76,7 @@ class ChatVoice:
                 prompt.messages, most=most, read=prompt.read, constraint=constraint, seconds=max(left, 0.0)
             )
 
-        prompt = predict(asked, config.prompt_tokens, form)
+        prompt = predict(asked, config.prompt_tokens, form, config.rounds)
         if prompt is None:
             self.counts.unasked += 1
             return None
