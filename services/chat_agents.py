@@ -95,10 +95,10 @@ class ChatAgents(Service):
                 call.add_done_callback(calls.discard)
 
     async def _answer(self, seat: Seat, question: Any, partition: int, answers: Any) -> None:
-        said = question.feedback.get(seat.name)
+        own = {f: said for f, said in question.feedback.items() if ": " not in f or f.startswith(f"{seat.name}: ")}
         asked = Asked(
             question.origin, question.steps, question.season, np.array(question.history, dtype=float),
-            np.array(question.first), {seat.name: said} if said else {},
+            np.array(question.first), own,
         )  # fmt: skip
         ys = await self.voices[seat].answer(asked)
         if ys is None:

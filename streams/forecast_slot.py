@@ -80,7 +80,8 @@ class ForecastSlot(Slot):
             return stepped.forecast, None
         for verdict in stepped.verdicts:
             self.refined.judge(verdict, stepped.told.weights)
-        return stepped.forecast, _more(stepped.told, "\n".join(verdict.text for verdict in stepped.verdicts))
+        feedback = stepped.verdicts[-1].text.values() if stepped.verdicts else ()
+        return stepped.forecast, _more(stepped.told, " ".join(feedback))
 
     def hear(self, key: str, voice: str, origin: int, ys: list[float]) -> str:
         """Let a key's forecaster take another's forecast; return what became of it."""

@@ -14,7 +14,7 @@ class RefinedScores:
     """What verdicts say, summed up over the keys of a lane.
 
     >>> scores = RefinedScores()
-    >>> scores.judge(Verdict(0, 2, 8.0, 6.0, 2, 2, {"motif": 7.0}, {}, ""), {"motif": 1.0})
+    >>> scores.judge(Verdict(0, 2, 8.0, 6.0, 2, 2, {"motif": 7.0}, {}, {}), {"motif": 1.0})
     >>> scores.values()
     {'mae_first': 4.0, 'mae_refined': 3.0, 'win_rate': 1.0, 'coverage': 1.0}
     >>> scores.experts()
@@ -45,7 +45,7 @@ class RefinedScores:
         self.wins += verdict.refined < verdict.first
         self.even += verdict.refined == verdict.first
         self.covered += verdict.covered
-        self.intervals += verdict.intervals
+        self.intervals += verdict.given
         for name, error in verdict.experts.items():
             sums = self.errors.setdefault(name, [0.0, 0.0])
             sums[0] += error

@@ -67,6 +67,11 @@ MODELS = {
     "holt-winters": Spec(
         "driftline.models.forecasting.holt_winters:HoltWinters", "forecast", "level, damped trend and season"
     ),
+    "trafficllm": Spec(
+        "driftline.models.forecasting.traffic:TrafficForecaster",
+        "forecast",
+        "experts weighed by what came true, and voices from outside; intervals",
+    ),
     "naive": Spec("driftline.models.forecasting.naive:Naive", "forecast", "the last value again"),
     "seasonal-naive": Spec(
         "driftline.models.forecasting.naive:SeasonalNaive", "forecast", "the value of one season ago"

@@ -27,7 +27,7 @@ def continue_mean(past: Any, season: int, out: Any) -> None:
         total, count = 0.0, 0
         for day in range(1, DAYS + 1):
             at = n + lead - day * season
-            if 0 <= at:
+            if at >= 0:
                 total += past[at]
                 count += 1
         out[lead] = total / count if count else past[n - 1]

@@ -75,7 +75,9 @@ class Sage:
         if n % 3 or n < 3 or self.past[-1] != self.past[-1]:
             return None
         error = float(np.nan_to_num(abs(self.past[-1] - self.past[-2])))
-        return Verdict(n - 2, 2, error, error / 2, 1, 2, {"last": error}, {"bias": error}, f"It was {error:g} off.")
+        return Verdict(
+            n - 2, 2, error, error / 2, 1, 2, {"last": error}, {"bias": error}, {"overall": f"It was {error:g} off."}
+        )
 
     def state(self) -> dict[str, Any]:
         """Everything."""
