@@ -66,16 +66,17 @@ def test_a_trial_that_is_given_up_lets_another_in():
     assert rest.enter()
 
 
-@given(st.lists(st.tuples(st.floats(0, 60), st.integers(1, 800), st.integers(-(10**6), 10**6))), st.integers(1, 600))
+@given(st.lists(st.tuples(st.floats(0, 60), st.integers(1, 800), st.floats(0, 1))), st.integers(1, 600))
 def test_no_more_tokens_are_spent_than_a_minute_has_and_what_came_since(events, per_minute):
     clock = Clock()
     budget = TokenBudget(per_minute, clock=clock)
     spent = 0
-    for seconds, tokens, used in events:
+    for seconds, tokens, share in events:
         clock.now += seconds
         if budget.take(tokens):
+            used = int(share * tokens)
             budget.settle(taken=tokens, used=used)
-            spent += min(max(used, 0), tokens)
+            spent += used
         assert spent <= per_minute * (1 + (clock.now - 100.0) / 60) + 1e-6
 
 
@@ -92,9 +93,21 @@ def test_tokens_come_back_with_time():
     assert budget.take(60)
 
 
-@pytest.mark.parametrize("used", [-5, 0, 10, 99])
-def test_what_is_given_back_is_never_more_than_was_taken(used):
+def test_what_was_not_used_is_given_back_and_no_more():
     budget = TokenBudget(60, clock=Clock())
+    assert budget.take(50)
+    budget.settle(taken=10, used=-5)
+    assert not budget.take(21)
+    assert budget.take(20)
+
+
+@pytest.mark.parametrize(("used", "seconds"), [(110, 60.0), (10**9, 61.0)])
+def test_what_was_used_beyond_is_owed_but_no_more_than_a_minutes_tokens(used, seconds):
+    clock = Clock()
+    budget = TokenBudget(60, clock=clock)
     budget.take(50)
     budget.settle(taken=50, used=used)
-    assert not budget.take(61)
+    clock.now += seconds - 11.0
+    assert not budget.take(1)
+    clock.now += 11.0
+    assert budget.take(1)
