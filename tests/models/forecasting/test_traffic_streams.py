@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,11 +73,11 @@ def test_readings_hold_the_faults_that_are_said(n, counter, seed):
     assert len(sent) == volumes.size - missing.sum() + duplicates.sum()
     for cell in range(2):
         own = [reading for reading in sent if reading.cell == cell]
-        pairs = list(zip(own, own[1:], strict=False))
+        pairs = list(itertools.pairwise(own))
         assert sum(a == b for a, b in pairs) == duplicates[:, cell].sum()
         assert [b.bin for a, b in pairs if b.bin < a.bin] == np.flatnonzero(late[:, cell]).tolist()
         in_time = [a for a in own if not late[a.bin, cell]]
-        shown = [b.bin for a, b in zip(in_time, in_time[1:], strict=False) if b.value < a.value]
+        shown = [b.bin for a, b in itertools.pairwise(in_time) if b.value < a.value]
         assert counter is False or shown == np.flatnonzero(anew[:, cell]).tolist()
         found = increases(own, n, counter)
         lacking = missing[:, cell] | late[:, cell]
