@@ -25,7 +25,7 @@ from driftline.streams.registry import MODELS, build, class_of
 
 MASK = "**********"
 _SECRET_NAME = re.compile(
-    r"password|passphrase|secret(?!s$)|token(?!i)|credential|api_?key|snapshot_key$|ssl\.key|jaas", re.I
+    r"password|passphrase|secret(?!s$)|token(?!i|s_|s$)|credential|api_?key|snapshot_key$|ssl\.key|jaas", re.I
 )
 _SECRET_PART = re.compile(r"(?<=://).*(?=@)|(?<=[?&]password=)[^&]*")
 """The login in an address, and where the Redis client also takes a password."""
