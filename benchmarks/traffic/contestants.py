@@ -13,7 +13,6 @@ class Row(StrEnum):
     HOLT_WINTERS = "river-hw"
     HOLT_WINTERS_SEASON = "river-hw-season"
     SNARIMAX = "river-snarimax"
-    SNARIMAX_SCALED = "river-snarimax-scaled"
     ETS = "auto-ets"
     THETA = "theta"
     MSTL = "mstl"
@@ -21,7 +20,6 @@ class Row(StrEnum):
     MEAN = "experts-mean"
     MEDIAN = "experts-median"
     BEST = "best-expert"
-    BEST_WITHOUT = "best-expert-without"
     WITHOUT = "ours-without"
     WITHOUT_NOISE = "ours-without-noise"
     WITHOUT_COPY = "ours-without-copy"
@@ -44,7 +42,6 @@ TITLES = {
     Row.HOLT_WINTERS: "River HoltWinters, no season",
     Row.HOLT_WINTERS_SEASON: "River HoltWinters, season",
     Row.SNARIMAX: "River SNARIMAX",
-    Row.SNARIMAX_SCALED: "River SNARIMAX, scaled target",
     Row.ETS: "AutoETS",
     Row.THETA: "DynamicOptimizedTheta",
     Row.MSTL: "MSTL",
@@ -52,7 +49,6 @@ TITLES = {
     Row.MEAN: "plain mean of the experts",
     Row.MEDIAN: "plain median of the experts",
     Row.BEST: "best expert, in hindsight",
-    Row.BEST_WITHOUT: "best expert without Fracast, in hindsight",
     Row.WITHOUT: "ours, no Fracast",
     Row.WITHOUT_NOISE: "ours, no Fracast, hostile voice: noise",
     Row.WITHOUT_COPY: "ours, no Fracast, hostile voice: copy",
@@ -62,9 +58,9 @@ TITLES = {
     Row.OURS: "**ours, defaults**",
 }
 TRIVIAL = (Row.LAST, Row.DAY, Row.WEEK, Row.WEEK_MEAN)
-RIVER = (Row.HOLT_WINTERS, Row.HOLT_WINTERS_SEASON, Row.SNARIMAX, Row.SNARIMAX_SCALED)
+RIVER = (Row.HOLT_WINTERS, Row.HOLT_WINTERS_SEASON, Row.SNARIMAX)
 STATS = (Row.ETS, Row.THETA, Row.MSTL)
-EXPERTS = (Row.MEAN, Row.MEDIAN, Row.BEST, Row.BEST_WITHOUT)
+EXPERTS = (Row.MEAN, Row.MEDIAN, Row.BEST)
 OURS = (Row.WITHOUT, Row.WITHOUT_NOISE, Row.WITHOUT_COPY, Row.HEARD, Row.NOISE, Row.COPY, Row.OURS)
 HOSTILE = {
     Row.WITHOUT_NOISE: Row.WITHOUT,

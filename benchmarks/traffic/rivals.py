@@ -28,10 +28,8 @@ def of_river(row: Row, season: int, step: bool) -> Any:
     if row is Row.HOLT_WINTERS_SEASON:
         return time_series.HoltWinters(0.3, 0.01, 0.2, seasonality=season)
     line = linear_model.LinearRegression(optimizer=optim.SGD(PACE))
-    scaled = preprocessing.TargetStandardScaler(line) if row is Row.SNARIMAX_SCALED else line
-    return time_series.SNARIMAX(
-        p=6, d=0, q=0, m=season, sp=1 if step else 7, regressor=preprocessing.StandardScaler() | scaled
-    )
+    lags = preprocessing.StandardScaler() | line
+    return time_series.SNARIMAX(p=6, d=0, q=0, m=season, sp=1 if step else 7, regressor=lags)
 
 
 def river(task: Task, row: Row) -> Answers:
