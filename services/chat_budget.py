@@ -44,5 +44,5 @@ class TokenBudget:
         return True
 
     def settle(self, *, taken: int, used: int) -> None:
-        """Give back what was taken and not used. More than was taken is never given back, and never asked for."""
-        self._left += min(max(taken - used, 0), taken)
+        """Give back what was taken and not used; what was used beyond is owed, but no more than a minute's tokens."""
+        self._left = max(self._left + taken - max(used, 0), -float(self.per_minute))

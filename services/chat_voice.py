@@ -53,8 +53,10 @@ class ChatVoice:
     async def answer(self, asked: Asked) -> list[float] | None:
         """Return a forecast, the nearest value first; None if there is none, for whatever reason.
 
-        It takes no longer than the voice's time-out, all rounds together. If a refinement fails, what was answered
-        before it is the forecast. A refinement that repeats the answer ends the rounds.
+        It takes no longer than the voice's time-out, all rounds together, and the wait for a place among the
+        `concurrency` questions at a time: who has many to ask does well to have no more than so many under way.
+        If a refinement fails, what was answered before it is the forecast. A refinement that repeats the answer ends
+        the rounds.
         """
         try:
             return await self._answer(asked)
@@ -76,7 +78,7 @@ class ChatVoice:
                 prompt.messages, most=most, read=prompt.read, constraint=constraint, seconds=max(left, 0.0)
             )
 
-        prompt = predict(asked, config.prompt_tokens, form)
+        prompt = predict(asked, config.prompt_tokens, form, config.rounds)
         if prompt is None:
             self.counts.unasked += 1
             return None

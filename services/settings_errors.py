@@ -25,7 +25,8 @@ from driftline.streams.registry import MODELS, build, class_of
 
 MASK = "**********"
 _SECRET_NAME = re.compile(
-    r"password|passphrase|secret(?!s$)|token(?!i|s_|s$)|credential|api_?key|snapshot_key$|ssl\.key|jaas", re.I
+    r"password|passphrase|secret(?!s$)|(?<!prompt_)token(?!i|s_per_minute$)|credential|api_?key|snapshot_key$|ssl\.key|jaas",
+    re.I,
 )
 _SECRET_PART = re.compile(r"(?<=://).*(?=@)|(?<=[?&]password=)[^&]*")
 """The login in an address, and where the Redis client also takes a password."""

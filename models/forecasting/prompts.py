@@ -47,6 +47,7 @@ _SYSTEM = (
     "You continue series of traffic counts. Each history is scaled to integers from 0 to {top}, the oldest first; "
     "? is a missing value. Answer with the next {steps} integers{how} and nothing else."
 )
+_OTHERS = "Other forecasters expect {numbers}."
 _HOW = {"words": ", with spaces between,", "json": ' as JSON, {{"{name}": [...]}},'}
 _TOKENS = re.compile(r"[A-Za-z]+| \d|\s+|[^A-Za-z]")
 
@@ -100,7 +101,7 @@ class Prompt(NamedTuple):
         return self.low + self.unit * np.asarray(answer, dtype=float)
 
 
-def predict(asked: Asked, budget: int = 2_000, form: Form = "words") -> Prompt | None:
+def predict(asked: Asked, budget: int = 2_000, form: Form = "words", rounds: int = 0) -> Prompt | None:
     """Ask for a forecast.
 
     Shown are two seasons of history, and up to three demonstrations: the past windows of the same phase that are most
@@ -115,6 +116,8 @@ def predict(asked: Asked, budget: int = 2_000, form: Form = "words") -> Prompt |
         The most tokens that the chat may have, as `tokens` counts them.
     form
         How the answer is to be written.
+    rounds
+        Refinements for which room is left in the budget, if that is possible.
 
     Returns
     -------
@@ -133,6 +136,7 @@ def predict(asked: Asked, budget: int = 2_000, form: Form = "words") -> Prompt |
     at_least(1, budget=budget)
     history = np.asarray(asked.history, dtype=float)
     history = np.where(np.isfinite(history), history.clip(-LARGEST, LARGEST), np.nan)
+    room = budget - rounds * _refinement_tokens(asked, form)
     for shown, context in product((DEMONSTRATIONS, 0), _contexts(len(history), asked.season, steps)):
         now = history[len(history) - context :]
         scale = _scale(now)
@@ -146,9 +150,9 @@ def predict(asked: Asked, budget: int = 2_000, form: Form = "words") -> Prompt |
                 turns += [_turn("user", _question(past, own, steps)), _turn("assistant", _written(came, own, form))]
             turns.append(_turn("user", _question(now, scale, steps)))
             size = tokens(turns)
-            if size <= budget:
+            if size <= room:
                 return Prompt(tuple(turns), steps, form, *scale, size)
-    return None
+    return predict(asked, budget, form, rounds - 1) if rounds else None
 
 
 def refine(asked: Asked, prompt: Prompt, answer: Array, budget: int = 2_000) -> Prompt | None:
@@ -170,16 +174,14 @@ def refine(asked: Asked, prompt: Prompt, answer: Array, budget: int = 2_000) -> 
     The longer prompt; None if there is nothing to tell, or it does not fit the budget.
 
     """
-    told = [" ".join(sentence.split())[:SENTENCE] for sentence in list(asked.feedback.values())[:SENTENCES]]
-    first = np.asarray(asked.first, dtype=float)
     scale = prompt.low, prompt.unit
+    told = _told(asked)
+    first = np.asarray(asked.first, dtype=float)
     if first.shape == (prompt.steps,) and np.isfinite(first).all():
-        told.append(f"Other forecasters expect {_numbers(first, scale)}.")
-    told = [sentence for sentence in told if sentence]
+        told.append(_OTHERS.format(numbers=_numbers(first, scale)))
     if not told:
         return None
-    how = _HOW[prompt.form].format(name=NAME)
-    told.append(f"Improve your answer: {prompt.steps} integers{how} and nothing else.")
+    told.append(_again(prompt.steps, prompt.form))
     back = prompt.low + prompt.unit * np.asarray(answer, dtype=float)
     turns = (
         *prompt.messages,
@@ -228,6 +230,23 @@ def _weight(part: str) -> int:
     if part.isspace():
         return part.count("\n")
     return len(part.encode())
+
+
+def _refinement_tokens(asked: Asked, form: Form) -> int:
+    """Return about how many tokens a refinement adds to a chat, at most."""
+    largest = np.full(asked.steps, LIMIT)
+    told = [*_told(asked), _OTHERS.format(numbers=_numbers(largest, (0.0, 1.0))), _again(asked.steps, form)]
+    return tokens([_turn("assistant", _written(largest, (0.0, 1.0), form)), _turn("user", "\n".join(told))])
+
+
+def _told(asked: Asked) -> list[str]:
+    """Return the sentences of the feedback, each on a line and bounded."""
+    told = [" ".join(sentence.split())[:SENTENCE] for sentence in list(asked.feedback.values())[:SENTENCES]]
+    return [sentence for sentence in told if sentence]
+
+
+def _again(steps: int, form: Form) -> str:
+    return f"Improve your answer: {steps} integers{_HOW[form].format(name=NAME)} and nothing else."
 
 
 def _turn(role: str, content: str) -> Message:

@@ -1,8 +1,9 @@
 """Servers of our own on loopback ports, without Docker.
 
-    KafkaServer   the real Apache Kafka, where Java 17 is at hand
-    MeshServer    a light broker from a wheel that speaks the Kafka protocol, in memory
-    RedisServer   Redis, or Valkey from a wheel
+    KafkaServer           the real Apache Kafka, where Java 17 is at hand
+    LanguageModelServer   a language model behind an OpenAI-compatible server, from a wheel
+    MeshServer            a light broker from a wheel that speaks the Kafka protocol, in memory
+    RedisServer           Redis, or Valkey from a wheel
 
 Each is a context manager with `start`, `stop` and `kill`; a data folder and a port that are given outlive it.
 They are for a look, for tests and for one machine.
@@ -14,6 +15,7 @@ from typing import Literal
 from driftline.services.servers.broker import Broker
 from driftline.services.servers.kafka_jars import why_no_kafka
 from driftline.services.servers.kafka_server import KafkaServer
+from driftline.services.servers.language_model_server import LanguageModelServer
 from driftline.services.servers.mesh import MeshServer
 from driftline.services.servers.process import (
     ServerDied,
@@ -28,6 +30,7 @@ from driftline.services.servers.redis import RedisServer
 __all__ = [
     "Broker",
     "KafkaServer",
+    "LanguageModelServer",
     "MeshServer",
     "RedisServer",
     "ServerDied",

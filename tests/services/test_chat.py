@@ -348,6 +348,31 @@ def test_after_failures_in_a_row_the_server_is_left_alone_and_then_tried():
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("why", ["given up", "no tokens"])
+def test_a_trial_after_a_rest_that_comes_to_nothing_is_followed_by_another(why):
+    async def main():
+        now = [0.0]
+        fields = {"failures": 1, "rest_seconds": 30, "time_out_seconds": 10, "tokens_per_minute": 100}
+        async with served(status(404)) as server, Chat(config(server.url, **fields), clock=lambda: now[0]) as chat:
+            await asked(chat)
+            assert chat.resting
+            now[0] = 30.0
+            if why == "given up":
+                server.behaviour = slow(30)
+                task = asyncio.create_task(asked(chat))
+                await asyncio.sleep(0.1)
+                task.cancel()
+                await asyncio.wait([task])
+                now[0] = 120.0  # the tokens are there again
+            else:
+                assert await asked(chat, "1 " * 100) is None
+                assert outcomes(chat) == {"http": 1, "budget": 1}
+            server.behaviour = says("1 2 3 4")
+            assert await asked(chat) == [1.0, 2.0, 3.0, 4.0]
+
+    asyncio.run(main())
+
+
 def test_one_success_makes_failures_forgotten():
     async def scenario(chat, server):
         for i in range(8):

@@ -5,7 +5,7 @@ import pytest
 from configuration import PIPELINE, STREAM, mistakes, settings
 
 from driftline.services.settings import read
-from driftline.services.settings_errors import ConfigError, Mistake
+from driftline.services.settings_errors import MASK, ConfigError, Mistake, masked
 from driftline.streams.config import StreamConfig
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -250,3 +250,13 @@ def test_each_section_says_what_is_allowed(text: str, said: str) -> None:
 def test_app_is_fit_for_a_key() -> None:
     [said] = mistakes('app = "A b"\n' + STREAM)
     assert said == "driftline.toml:1: app: must be lower-case letters, digits or dashes, not 'A b'"
+
+
+@pytest.mark.parametrize("name", ["api_key", "auth_tokens", "access_token", "tokens", "sasl.password"])
+def test_what_may_be_a_secret_is_masked(name):
+    assert masked(("streams", "s", "voices", "v", name), "hunter2") == MASK
+
+
+@pytest.mark.parametrize("name", ["tokens_per_minute", "prompt_tokens", "tokenizer"])
+def test_what_only_sounds_like_one_is_shown(name):
+    assert masked(("streams", "s", "voices", "v", name), 5) == 5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from series_made import traffic
+from made_traffic import traffic
 
 from driftline.models.base import Array
 from driftline.models.forecasting.parsed_answer import parsed_answer
@@ -197,6 +197,22 @@ def test_a_refinement_that_does_not_fit_the_budget_is_none():
     asked = question(traffic(0), feedback={"overall": "Too low."})
     prompt = predict(asked)
     assert refine(asked, prompt, np.arange(12.0), budget=prompt.tokens + 5) is None
+
+
+@pytest.mark.parametrize("form", ["words", "json"])
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_room_is_left_for_so_many_refinements(form, rounds):
+    asked = question(traffic(0), first=[1e9] * 12, feedback={"overall": "Too low by 5 %.", "period": "Late."})
+    for budget in range(900, 1_500, 50):
+        prompt = predict(asked, budget, form, rounds)
+        for _ in range(rounds):
+            prompt = refine(asked, prompt, np.full(12, LIMIT), budget)
+        assert prompt.tokens <= budget
+
+
+def test_without_room_for_refinements_the_question_is_asked_all_the_same():
+    asked = question(traffic(0), feedback={"overall": "Too low by 5 %."})
+    assert predict(asked, 150, rounds=3) == predict(asked, 150)
 
 
 def test_feedback_is_bounded_and_cannot_forge_lines():
