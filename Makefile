@@ -7,7 +7,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint types unit integration faults kafka bench bench-memory bench-multilabel bench-clustering \
-	bench-clicks bench-heavy-clicks bench-diffusion docs clean
+	bench-clicks bench-heavy-clicks bench-diffusion bench-traffic docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -68,6 +68,9 @@ bench-diffusion: $(READY)  ## Weightings of noise levels on a small denoiser of 
 
 bench-heavy-clicks: $(READY) .venv-rivals/.ready  ## DiffuMIN beside the event clock and DIN; writes docs/clicks-heavy.md (an hour)
 	$(BIN)/python -m benchmarks.clicks.heavy
+
+bench-traffic: $(READY) .venv-rivals/.ready  ## Forecasts of traffic beside River, statsforecast and Fracast; writes docs/traffic-bench.md (an hour)
+	$(BIN)/python -m benchmarks.traffic
 
 .venv-rivals/.ready: benchmarks/rivals.txt
 	$(PYTHON) -m venv .venv-rivals

@@ -1,7 +1,3 @@
 """Stream clusterers beside each other, on streams whose clusters are known."""
 
-import os
-
-# One thread, so that CPU time is that of one core; libraries read this as they are first imported.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+from benchmarks import one_thread  # noqa: F401
