@@ -86,8 +86,8 @@ _GAUGES = {
         ("stream", "partition", "contest", "model"),
     ),
     "expert_error": (
-        "Mean absolute error of each expert of a forecaster alone, where its forecasts were judged whole.",
-        ("stream", "partition", "model", "expert"),
+        "Mean absolute error of each expert alone, where its forecasts were judged, and of the refined ones there.",
+        ("stream", "partition", "model", "expert", "of"),
     ),
     "expert_weight": (
         "What each expert counts in the refined forecast of the next step, on average over the last judged forecasts.",
@@ -227,8 +227,9 @@ class RunnerCollector(Collector):
             if isinstance(slot, ForecastSlot):
                 for metric, value in slot.refined.values().items():
                     yield "score", [stream, partition, slot.name, metric], value
-                for expert, value in slot.refined.experts().items():
-                    yield "expert_error", [stream, partition, slot.name, expert], value
+                for expert, (alone, refined) in slot.refined.experts().items():
+                    yield "expert_error", [stream, partition, slot.name, expert, "alone"], alone
+                    yield "expert_error", [stream, partition, slot.name, expert, "refined"], refined
                 for expert, value in slot.refined.weights.items():
                     yield "expert_weight", [stream, partition, slot.name, expert], value
             if slot.keyed is not None:

@@ -18,7 +18,7 @@ class RefinedScores:
     >>> scores.values()
     {'mae_first': 4.0, 'mae_refined': 3.0, 'win_rate': 1.0, 'coverage': 1.0}
     >>> scores.experts()
-    {'motif': 3.5}
+    {'motif': (3.5, 3.0)}
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class RefinedScores:
         self.covered = 0
         self.intervals = 0
         self.errors: dict[str, list[float]] = {}
-        """Of each expert, sums of errors and of truths."""
+        """Of each expert, sums of errors, of truths, and of what the refined forecast was off on these truths."""
         self.weights: dict[str, float] = {}
 
     def judge(self, verdict: Verdict, weights: dict[str, float]) -> None:
@@ -47,9 +47,10 @@ class RefinedScores:
         self.covered += verdict.covered
         self.intervals += verdict.given
         for name, error in verdict.experts.items():
-            sums = self.errors.setdefault(name, [0.0, 0.0])
+            sums = self.errors.setdefault(name, [0.0, 0.0, 0.0])
             sums[0] += error
             sums[1] += verdict.truths
+            sums[2] += verdict.refined
         pace = 1.0 / min(self.windows, RECENT)
         for name in {**self.weights, **weights}:
             had = self.weights.get(name, 0.0)
@@ -68,9 +69,11 @@ class RefinedScores:
             said["coverage"] = self.covered / self.intervals
         return said
 
-    def experts(self) -> dict[str, float]:
-        """Return the mean absolute error of each expert, where it had answers."""
-        return {name: error / truths for name, (error, truths) in self.errors.items() if truths}
+    def experts(self) -> dict[str, tuple[float, float]]:
+        """Return the mean absolute error of each expert where it had answers, and that of the refined ones there."""
+        return {
+            name: (error / truths, refined / truths) for name, (error, truths, refined) in self.errors.items() if truths
+        }
 
     def state(self) -> dict[str, Any]:
         """Return all counters."""
