@@ -15,9 +15,9 @@ def continue_mean(past: Any, season: int, out: Any) -> None:
 
     >>> import numpy as np
     >>> out = np.zeros(3)
-    >>> continue_mean(np.array([1.0, 2.0, 3.0, 4.0, 6.0]), 2, out)
+    >>> continue_mean(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), 2, out)
     >>> out.tolist()
-    [3.0, 3.5, 3.0]
+    [3.0, 4.0, 3.0]
     """
     n = len(past)
     for lead in range(len(out)):
