@@ -12,6 +12,7 @@ from driftline.models.forecasting.conformal import Bands
 from driftline.models.forecasting.experts import Learnt
 from driftline.models.forecasting.feedback_memory import Memory
 from driftline.models.forecasting.leads import Plan
+from driftline.models.forecasting.winsor import mean_within
 from driftline.models.held import hold
 
 FIRST, REFINED, LOW, HIGH = range(4)
@@ -19,6 +20,8 @@ FIRST, REFINED, LOW, HIGH = range(4)
 ROWS = 4
 PACE_NEXT, PACE = 0.02, 0.1
 """How fast intervals follow their misses: judged at each step, and in each window."""
+OUT = 0.05
+"""A share of the experts that cannot pull the others along."""
 _GREATEST = 1e38
 
 
@@ -197,7 +200,7 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
         if b > 0 and method >= 0 and said[method, lead] == said[method, lead]:
             refined = said[method, lead] + shift[b]
         else:
-            refined = feedback_memory.mix(weights, said[:, lead]) + shift[b]
+            refined = mean_within(weights, said[:, lead], OUT) + shift[b]
         if positive and refined < 0.0:
             refined = 0.0
         unit = conformal.scale(cells.bands, c, (n + lead) % plan.season)
