@@ -68,9 +68,9 @@ MODELS = {
         "driftline.models.forecasting.holt_winters:HoltWinters", "forecast", "level, damped trend and season"
     ),
     "trafficllm": Spec(
-        "driftline.models.forecasting.traffic:TrafficForecaster",
+        "driftline.models.forecasting.traffic:TrafficLLM",
         "forecast",
-        "experts weighed by what came true, and voices from outside; intervals",
+        "experts and voices, weighed by what came true; intervals that follow their misses",
     ),
     "naive": Spec("driftline.models.forecasting.naive:Naive", "forecast", "the last value again"),
     "seasonal-naive": Spec(
