@@ -64,6 +64,18 @@ class Cell:
                     verdicts.append(verdict)
         return Stepped(*series.said(), judged, verdicts, question)
 
+    @property
+    def clock(self) -> tuple[float, float] | None:
+        """When the last step was, in event time, and how long a step is, in seconds; None while that is unknown."""
+        if self._bins is None or self._bins.last is None:
+            return None
+        return self._bins.last, self._bins.seconds
+
+    @property
+    def waiting(self) -> int:
+        """How many readings wait until the length of a step is known."""
+        return 0 if self._bins is None else len(self._bins.waiting)
+
     def counts(self) -> Counter[str]:
         """Return, and forget, what became of readings."""
         if self._bins is None or not self._bins.counts:
