@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
-
-import numpy as np
-
-from driftline.models.base import Array
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 MISSING = "·"
 
 
-def chart(values: Array, low: float, high: float, height: int) -> list[str]:
+def chart(values: Iterable[float], low: float, high: float, height: int) -> list[str]:
     """Return lines of text, the uppermost first, with a column for each value; a dot stands for a missing one.
 
     Parameters
     ----------
     values
-        (n,) what is drawn; nan is a missing one.
+        What is drawn; nan is a missing one.
     low, high
         What stands at the lower and at the upper edge; values beyond are drawn at the edge.
     height
         Lines, at least 1.
 
-    >>> chart(np.array([0.0, 4.0, 8.0, np.nan, 16.0]), 0.0, 16.0, 2)
+    >>> chart((0.0, 4.0, 8.0, float("nan"), 16.0), 0.0, 16.0, 2)
     ['    █', ' ▄█·█']
     """
     steps = len(BLOCKS) - 1
     span = high - low if high > low else 1.0
     lines = [""] * height
-    for value in values.tolist():
+    for value in values:
         if isfinite(value):
             share = min(max((value - low) / span, 0.0), 1.0)
             # What is at the lower edge is still seen, unless it is nothing.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from driftline.models.base import Array
 from driftline.services.blocks import bar, chart
 from driftline.services.cell_view import CellView
 
@@ -49,9 +50,11 @@ def show(view: CellView, out: Console) -> None:
             out.print(text, no_wrap=True, crop=True)
     if len(view.forecast):
         out.print(forecast_table(view))
+    for line in _feedback(view):
+        out.print(line, markup=False, highlight=False)
     if view.told is not None:
         out.print(experts_table(view))
-    for line in _feedback(view):
+    for line in _voices(view):
         out.print(line, markup=False, highlight=False)
 
 
@@ -114,30 +117,31 @@ def forecast_table(view: CellView) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     columns = [view.forecast] if told is None else [told.first, told.refined, told.low, told.high]
+    digits = _digits(np.concatenate(columns))
     for lead in shown:
         at = view.at(lead + 1)
         when = [] if at is None else [moment(at)]
-        table.add_row(str(lead + 1), *when, *(_number(column[lead]) for column in columns))
+        table.add_row(str(lead + 1), *when, *(_number(column[lead], digits) for column in columns))
     return table
 
 
 def experts_table(view: CellView) -> Table:
-    """Make a table of the experts: what each counts now, and how far it was off in the newest window that is over."""
+    """Make a table of the experts: what each counts now, and how far it was off in the forecast judged last."""
     assert view.told is not None
     assert view.recent is not None
     weights, verdict = view.told.weights, view.recent.verdict
+    errors = {} if verdict is None or not verdict.truths else verdict.experts
+    mean = {name: error / verdict.truths for name, error in errors.items()} if verdict is not None else {}
+    digits = _digits(np.array(list(mean.values())))
     table = Table(title=f"experts, {len(view.forecast):,} steps ahead", title_justify="left")
     table.add_column("expert")
     table.add_column("weight", justify="right")
     table.add_column("", min_width=BAR)
     if verdict is not None:
-        table.add_column("off by", justify="right")
+        table.add_column("off by, then", justify="right")
     for name in sorted(weights, key=lambda name: (-weights[name], name)):
-        errors = []
-        if verdict is not None:
-            known = name in verdict.experts and verdict.truths > 0
-            errors = [_number(verdict.experts[name] / verdict.truths) if known else "-"]
-        table.add_row(escape(name), f"{weights[name]:.1%}", bar(weights[name], BAR), *errors)
+        off = [] if verdict is None else [_number(mean.get(name, np.nan), digits)]
+        table.add_row(escape(name), f"{weights[name]:.1%}", bar(weights[name], BAR), *off)
     return table
 
 
@@ -158,11 +162,31 @@ def _feedback(view: CellView) -> Iterator[str]:
             f"truths: first answer off by {first:.4g}, refined by {refined:.4g}{inside}"
         )
         yield from (f"  {facet}: {sentence}" for facet, sentence in verdict.text.items())
+
+
+def _voices(view: CellView) -> Iterator[str]:
+    recent = view.recent
+    if recent is None:
+        return
     for voice, origin in recent.voices.items():
         ago = recent.seen - origin
-        weight = "" if view.told is None or voice not in view.told.weights else f", weight {view.told.weights[voice]:.1%}"
+        weight = (
+            "" if view.told is None or voice not in view.told.weights else f", weight {view.told.weights[voice]:.1%}"
+        )
         yield f"voice {voice}: its newest forecast began {ago:,} step{'s' * (ago != 1)} ago{weight}"
 
 
-def _number(value: Any) -> str:
-    return f"{value:.5g}" if np.isfinite(value) else "-"
+def _digits(values: Array) -> int:
+    """Return how many digits after the point are worth showing: five in all of the largest number.
+
+    >>> _digits(np.array([1472.16, np.nan])), _digits(np.array([0.01234])), _digits(np.zeros(0))
+    (1, 6, 0)
+    """
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    return min(max(4 - math.floor(math.log10(largest)), 0), 9) if largest > 0.0 else 0
+
+
+def _number(value: float, digits: int) -> str:
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:.{digits}f}" if abs(value) < 1e12 else f"{value:.5g}"

@@ -72,7 +72,7 @@ def view(slot: ForecastSlot, key: str) -> CellView | None:
     if cell is None:
         return None
     seen_at, series, nothing = slot.keyed.last_at(key), cell.series, np.zeros(0)
-    if series is None:
+    if series is None or cell.waiting:
         trouble = f"{cell.waiting} readings wait until there are enough to tell how long a step is"
         return CellView(key, seen_at, None, 0, nothing, nothing, None, None, trouble)
     recent = series.model.recent() if isinstance(series.model, Advised) else None

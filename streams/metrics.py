@@ -91,7 +91,7 @@ _GAUGES = {
         ("stream", "partition", "model", "expert", "of"),
     ),
     "expert_weight": (
-        "What each expert counts in the refined forecast of the next step, on average over the last judged forecasts.",
+        "What each expert counts in forecasts of the last step of the horizon, on average over the last judged ones.",
         ("stream", "partition", "model", "expert"),
     ),
     "checkpoint_age_seconds": ("Time since the last checkpoint, in seconds.", ("stream", "partition")),

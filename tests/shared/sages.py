@@ -76,7 +76,7 @@ class Sage:
             return None
         error = float(np.nan_to_num(abs(self.past[-1] - self.past[-2])))
         return Verdict(
-            n - 2, 2, error, error / 2, 1, 2, {"last": error}, {"bias": error}, {"overall": f"It was {error:g} off."}
+            n - 2, 2, error, error / 2, 2, 1, {"last": error}, {"bias": error}, {"overall": f"It was {error:g} off."}
         )
 
     def recent(self) -> Recent:
