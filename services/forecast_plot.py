@@ -18,7 +18,7 @@ from driftline.services.cell_view import CellView
 SEASONS, HORIZONS, FEWEST = 5, 3, 60
 """How much of the past is drawn: so many seasons or horizons, whichever is longer, and at least so many values."""
 EARLIEST, LATEST = -6e10, 2.5e11
-"""Times that are drawn as dates, in seconds since 1970: after them the year 9999 is near, beyond which there is none."""
+"""Times that are drawn as dates, in seconds since 1970: no date lies before the year 1 or after 9999."""
 PAST, REFINED, FIRST = "0.25", "C3", "C0"
 
 
@@ -115,7 +115,7 @@ def _clock(view: CellView) -> tuple[float, float] | None:
         return None
     last, seconds = view.clock
     first, end = last - len(view.history) * seconds, last + len(view.forecast) * seconds
-    return view.clock if EARLIEST < first and end < LATEST else None
+    return view.clock if first > EARLIEST and end < LATEST else None
 
 
 def _times(view: CellView, start: int, stop: int) -> Any:

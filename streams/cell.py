@@ -35,7 +35,8 @@ class Cell:
         seconds = config.step_seconds
         self._bins: Bins | None = None
         if seconds is not None:
-            self._bins = Bins(0.0 if seconds == "discover" else seconds, config.counter, int(config.season or 0))
+            season = config.season if isinstance(config.season, int) else 0  # a day's, once a step is known
+            self._bins = Bins(0.0 if seconds == "discover" else seconds, config.counter, season)
         self.series = make(config.season) if isinstance(config.season, int) else None
         if self.series is None and self._bins is not None and self._bins.found:
             self._begin(self._bins)

@@ -21,7 +21,7 @@ def run(tmp_path, monkeypatch):
     """The command, with the newest snapshot of one lane in place of Redis."""
     known = sage_lane.settings(tmp_path)
     lane = sage_lane.lane(known)
-    models = dict.fromkeys(known.streams["s"].models, {})
+    models = {name: {} for name in known.streams["s"].models}
     header = SimpleNamespace(models=models, origin={"s": 0}, offsets=lane.offsets)
     monkeypatch.setattr(checkpoints, "lanes", lambda settings, stream: ["driftline:s:0"])
     monkeypatch.setattr(checkpoints, "newest", lambda settings, name: Generation(name, 3, header, state=lane))
