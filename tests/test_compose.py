@@ -185,8 +185,8 @@ def test_what_the_image_is_made_of_is_sent_to_the_builder():
 @pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/dashboards/driftline.json"])
 def test_dashboard_and_alerts_ask_for_metrics_that_exist(file):
     text = (ROOT / "deploy" / file).read_text()
-    # Those of the worker, of its voices and of language models are compared with what these tell: test_worker_metrics.py,
-    # test_voice_worker.py, test_chat_agents.py.
+    # Those of the worker, of its voices and of language models are compared with what these tell:
+    # test_worker_metrics.py, test_voice_worker.py, test_chat_agents.py.
     ours = re.findall(r"\bdriftline_(?!worker_|voice_|chat_)\w+", text)
     asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in ours}
     assert asked
