@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from driftline.models.base import Advised, Array, Recent, Told
+from driftline.models.base import Array, Recent, Told
 from driftline.streams.forecast_slot import ForecastSlot
 
 NEAR = 5
@@ -75,7 +75,7 @@ def view(slot: ForecastSlot, key: str) -> CellView | None:
     if series is None or cell.waiting:
         trouble = f"{cell.waiting} readings wait until there are enough to tell how long a step is"
         return CellView(key, seen_at, None, 0, nothing, nothing, None, None, trouble)
-    recent = series.model.recent() if isinstance(series.model, Advised) else None
+    recent = None if series.advised is None else series.advised.recent()
     history = series.values if recent is None else recent.history
     try:
         forecast, told = series.said()

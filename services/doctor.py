@@ -5,9 +5,8 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Any
 
 import redis
 from confluent_kafka import KafkaException, libversion
@@ -15,33 +14,17 @@ from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from driftline.services import checkpoints, topics
+from driftline.services import checkpoints, topics, voice_checks
+from driftline.services.check import Check, Status
 from driftline.services.settings import Settings, snapshot_key
 from driftline.services.settings_errors import ConfigError
 from driftline.services.tape import options_of
 from driftline.streams.store import Unavailable
 
-Status = Literal["ok", "warn", "fail", "unreachable"]
-
 OLDEST_REDIS = (6, 2)
 CLOCK_WARN_SECONDS, CLOCK_FAIL_SECONDS = 1.0, 60.0
 """How far the clocks may lie apart. Order never hangs on them; timestamps and `max_ahead_seconds` do."""
 LIBRARIES = ("driftline", "river", "numpy", "confluent-kafka", "kafka-python", "faust-streaming", "aiokafka", "redis")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    status: Status
-    found: str
-    do: str = ""
-    """What to do about it."""
-
-    def as_json(self) -> dict[str, str]:
-        """Return it for scripts."""
-        return asdict(self)
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -50,6 +33,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _broker(settings)
     yield from _redis(settings)
     yield from _key(settings)
+    yield from voice_checks.voices(settings)
 
 
 def _libraries() -> Iterator[Check]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from driftline.models.base import Advised, Plain, Question, Told, Verdict
+from driftline.models.base import Plain, Question, Told, Verdict
 from driftline.streams.bins import Bins, season_of
 from driftline.streams.config import ModelConfig
 from driftline.streams.series import Judged, Series
@@ -58,9 +58,9 @@ class Cell:
         judged, verdicts, question = [], [], None
         for value in values:
             judged.append(series.step(value))
-            if isinstance(series.model, Advised):
-                question = series.model.question() or question
-                verdict = series.model.verdict()
+            if series.advised is not None:
+                question = series.advised.question() or question
+                verdict = series.advised.verdict()
                 if verdict is not None:
                     verdicts.append(verdict)
         return Stepped(*series.said(), judged, verdicts, question)

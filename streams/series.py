@@ -34,7 +34,6 @@ class Series:
     VOICES = ("model", "last_value", "seasonal_naive")
 
     def __init__(self, model: Forecaster, horizon: int, season: int):
-        self.model = model
         self.horizon = horizon
         self.season = season
         seasons = -(-horizon // season) * season if season else 0
@@ -46,7 +45,9 @@ class Series:
         """Open forecasts, the newest first, one for every `_every` values; column j spoke of j + 1 steps on."""
         self._next = np.nan
         """What the newest forecast, open or not, says of the next step."""
-        self._advised = isinstance(model, Advised)
+        self.advised: Advised | None = None
+        """The model, where it refines its answers by feedback."""
+        self._take(model)
         self._said: tuple[list[float], Told | None] | None = None
         """What `said` has found, until something new is learnt or heard."""
 
@@ -54,6 +55,10 @@ class Series:
     def values(self) -> Array:
         """The last values, the oldest first; in place of a missing one stands the one before it."""
         return self._values[: self._count][::-1].copy()
+
+    def _take(self, model: Forecaster) -> None:
+        self.model = model
+        self.advised = model if isinstance(model, Advised) else None
 
     def step(self, y: float) -> dict[str, Judged]:
         """Take the next value; return what it says of each voice before it. `said` has the forecast from there on.
@@ -70,7 +75,7 @@ class Series:
             self._issued[0] = np.nan  # stays so where the model fails: the open forecasts still move on
         self._next, self._said = np.nan, None
         self._count += 1
-        if missing and not self._advised:
+        if missing and self.advised is None:
             y = number(self.model.forecast(1)[0])
         self.model.learn_one(y)
         forecast, _ = self.said()
@@ -85,7 +90,7 @@ class Series:
         Raises `NotFinite`.
         """
         if self._said is None:
-            told = self.model.told(self.horizon) if isinstance(self.model, Advised) else None
+            told = None if self.advised is None else self.advised.told(self.horizon)
             values = self.model.forecast(self.horizon) if told is None else told.refined.tolist()
             self._said = [number(value) for value in values], told
         return self._said
@@ -109,10 +114,10 @@ class Series:
 
     def hear(self, voice: str, origin: int, ys: list[float]) -> str:
         """Let the model take a voice's forecast; return what became of it."""
-        if not isinstance(self.model, Advised):
+        if self.advised is None:
             return "unknown"
         self._said = None
-        return self.model.hear(voice, origin, ys)
+        return self.advised.hear(voice, origin, ys)
 
     def state(self) -> dict[str, Plain]:
         """Return everything as arrays; a model of River's is a sealed pickle by the time that it is stored."""
@@ -128,7 +133,7 @@ class Series:
         """Take what another has kept."""
         if state["values"].shape != self._values.shape or state["issued"].shape != self._issued.shape:
             raise ValueError(f"kept for another horizon or season: {state['issued'].shape} values of forecast")
-        self.model = decode("series", state["model"], self.model)
+        self._take(decode("series", state["model"], self.model))
         self._values, self._count, self._issued = state["values"], state["count"], state["issued"]
         self._said = None
         self._next = state.get("next", float(self._issued[0, 0]) if self._count else np.nan)

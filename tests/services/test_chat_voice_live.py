@@ -14,7 +14,7 @@ from driftline.services.servers import ServerUnavailable
 from driftline.services.servers.language_model_server import LanguageModelServer, bundled_model
 from driftline.streams.voice_config import VoiceConfig
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 WINDOWS, SEASON, STEPS = 7, 24, 6
 
