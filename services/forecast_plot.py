@@ -17,6 +17,8 @@ from driftline.services.cell_view import CellView
 
 SEASONS, HORIZONS, FEWEST = 5, 3, 60
 """How much of the past is drawn: so many seasons or horizons, whichever is longer, and at least so many values."""
+LEAST = 0.0005
+"""A weight below it is not drawn."""
 EARLIEST, LATEST = -6e10, 2.5e11
 """Times that are drawn as dates, in seconds since 1970: no date lies before the year 1 or after 9999."""
 PAST, REFINED, FIRST = "0.25", "C3", "C0"
@@ -24,7 +26,7 @@ PAST, REFINED, FIRST = "0.25", "C3", "C0"
 
 def save(view: CellView, path: Path, title: str) -> None:
     """Draw a key of a forecaster and write it as PNG (or what the file's ending says)."""
-    weights = {} if view.told is None else {name: w for name, w in view.told.weights.items() if w > 0.0}
+    weights = {} if view.told is None else {name: w for name, w in view.told.weights.items() if w >= LEAST}
     heights = [4.8, *([0.8 + 0.24 * len(weights)] if weights else [])]
     figure = Figure(figsize=(11, sum(heights)), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)

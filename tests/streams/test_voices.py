@@ -4,6 +4,7 @@ import pytest
 from lanes import SAGE, config, event, lane, letters, outcomes, read, voice
 from pydantic import ValidationError
 
+from driftline.streams import events
 from driftline.streams.config import StreamConfig
 from driftline.streams.lane import Message
 from driftline.streams.state import digests, freeze, restore
@@ -35,6 +36,12 @@ def test_a_question_says_what_is_to_be_continued_and_goes_to_the_partition_of_it
     assert first["origin"] == 2
     assert {(out.partition, out.key) for out in outs if out.topic == "s.questions"} == {(0, "k")}
     assert desk.slots[0].asked == 2
+
+
+def test_of_a_very_long_history_as_much_is_shown_as_a_question_may_hold(monkeypatch):
+    monkeypatch.setattr(events, "MAX_STEPS", 3)
+    _, outs = after(6)
+    assert [question["history"] for question in asked(outs)] == [[0.0, 1.0], [1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]
 
 
 def test_nobody_is_asked_where_no_voice_is_configured():
