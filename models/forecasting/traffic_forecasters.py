@@ -205,7 +205,7 @@ class TrafficForecasters:
         if values.shape != (self.horizon + self.rhythm,) or not np.isfinite(values).all():
             return None
         largest = np.abs(self._cells.history[c]).max()
-        return values if np.abs(values).max() <= ABSURD * max(largest, 1e-300) else None
+        return values if np.abs(values).max() <= (ABSURD * largest or LARGEST) else None
 
     # -- feedback ----------------------------------------------------------------------------------------------------
 
