@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from river.time_series.base import Forecaster
 
 from driftline.models.base import Plain
@@ -58,9 +59,7 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
     True
     """
 
-    def __init__(
-        self, season: int = 24, horizon: int = 24, voices: Sequence[str] | None = None, rounds: int = 1
-    ):
+    def __init__(self, season: int = 24, horizon: int = 24, voices: Sequence[str] | None = None, rounds: int = 1):
         self.season, self.horizon, self.rounds = season, horizon, rounds
         self.voices = None if voices is None else list(voices)  # River takes a tuple for a step of a pipeline
         self._cells = TrafficForecasters(1, season, horizon, voices, rounds)
@@ -85,7 +84,7 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
 
     def learn_one(self, y: float, x: dict[Any, Any] | None = None) -> None:
         """Judge what was said of the next value, and learn it; nan is a missing one."""
-        self._cells.learn_many([y])
+        self._cells.learn_many(np.array([y], dtype=float))
 
     def forecast(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[float]:
         """Return the next `horizon` values, the nearest first."""

@@ -108,7 +108,7 @@ class TrafficForecasters:
         ]
 
     def answers(self, horizon: int) -> Array:
-        """Return first and refined forecast, low and high of each cell, (n, 4, horizon)."""
+        """Return the rows of `traffic_cells` for each cell, (n, rows, horizon)."""
         found = np.empty((self.n, traffic_cells.ROWS, steps(horizon)))
         traffic_cells.forecast(self._held, self._spoken(horizon), found)
         return found
@@ -116,7 +116,7 @@ class TrafficForecasters:
     def weights(self, lead: int) -> list[dict[str, float]]:
         """Return the weights of the experts for forecasts so far ahead, of each cell."""
         b = min(int(np.searchsorted(self._plan.ends, lead)), len(self._plan.ends) - 1)
-        silent = ~np.isfinite(self._spoken(lead)).any(axis=2)
+        silent = np.isnan(self._spoken(lead)[:, :, :1]).all(axis=2).reshape(self.n, -1)
         weights, found = np.empty(len(self.names)), []
         for c in range(self.n):
             traffic_cells.weights_of(self._held, c, b, weights)
@@ -163,7 +163,9 @@ class TrafficForecasters:
             return None
         count = self.horizon + self.rhythm
         feedback: dict[str, str] = {}
-        judged = self._window(c, max((o for o in self._cells.opened[c] if 0 <= o <= self.seen - self.horizon), default=-1))
+        judged = self._window(
+            c, max((o for o in self._cells.opened[c] if 0 <= o <= self.seen - self.horizon), default=-1)
+        )
         if judged is not None:
             verdict, said, truth, at = judged
             feedback |= verdict.text
@@ -215,7 +217,7 @@ class TrafficForecasters:
         return None if found is None else found[0]
 
     def _window(self, c: int, origin: int) -> tuple[Verdict, Array, Array, Array] | None:
-        """Return the verdict on a window, with all forecasts (G + 4, J), truths (J,), and times (J,)."""
+        """Return the verdict on a window, with all forecasts (G + rows, J), truths (J,), and times (J,)."""
         slots = np.flatnonzero(self._cells.opened[c] == origin)
         if origin < 0 or not len(slots):
             return None
