@@ -20,6 +20,17 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
     memory. The refined forecast is the mean of all by the weights that follow; a voice that is late or absent is left
     out, and a bad one soon has no weight.
 
+    Mean absolute errors with the defaults, this : best single expert of the region : first answer. 25 cells in Milan,
+    hourly sums, the day after each of the last seven midnights: 148.1 : 151.2 : 151.2 with Fracast, 149.8 : 153.3 :
+    156.8 without. The next ten minutes, the last fifth (`season=144`): 20.3 : 20.9. ETTh1, a day: 0.91 : 0.98 : 1.16.
+    It loses where one expert is right and the others are far off: the day ahead of a random walk, 2 to 4 %; and where
+    a few huge bursts make the error (NAB, network_in of one machine: by 40 %).
+
+    Intervals are given from 12 judged windows on, for the next value after a season; they cover 89 to 91 %, and up to
+    93 % in series of less than three weeks. Learning and telling cost 60 and 115 µs a value and cell with the
+    defaults, 200 and 400 µs with `season=144, horizon=144`. A cell takes `memory_bytes`: 34 kB with the defaults,
+    38 kB with 144, and 0.6 kB more for each voice.
+
     `forecast` changes nothing. Missing values are nan: they are taken as what was expected, and judge nothing.
     Where the series never was below 0, no forecast is. Exogenous features (`x`, `xs`) are accepted, as River's
     interface has them, and not used.
@@ -37,7 +48,8 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
         between them; no voices otherwise.
     rounds
         Rounds of refinement, at least 1. Each one after the first proposes a correction, and it is taken where it
-        would have made the last windows better.
+        would have made the last four windows better; they are kept for that. As in the paper's loop, and as others
+        found, this hardly pays: errors rise by 2 to 6 % on the data above.
 
     Raises
     ------
