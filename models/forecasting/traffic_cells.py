@@ -200,6 +200,8 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
             feedback_memory.weigh(cells.memory, c, b, house, weights)
             below, above = conformal.sides(cells.bands, c, b, _enough(plan, b))
         first = said[experts.START, lead]
+        if first != first:
+            first = said[0, lead]  # at the ends of what floats hold
         for g in range(count - 1, house - 1, -1):
             if said[g, lead] == said[g, lead]:
                 first = said[g, lead]
@@ -211,6 +213,8 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
             refined = 0.0
         unit = conformal.scale(cells.bands, c, (n + lead) % plan.season)
         low, high = refined - below * unit, refined + above * unit
+        if lead >= plan.horizon:  # no forecast so far ahead is ever judged
+            low = high = math.nan
         if positive and low < 0.0:
             low = 0.0
         answer[FIRST, lead], answer[REFINED, lead], answer[MIXED, lead] = first, refined, mixed

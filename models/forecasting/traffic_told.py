@@ -14,7 +14,7 @@ class Told(NamedTuple):
     """The forecast."""
     low: Array
     high: Array
-    """The 90 % interval; nan before enough forecasts of that lead were judged."""
+    """The 90 % interval; nan before enough forecasts of that lead were judged, and beyond the horizon."""
     weights: dict[str, float]
     """The experts' weights for the farthest lead that was asked for, without those that have no forecast."""
 
