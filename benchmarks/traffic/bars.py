@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.traffic import speed
 from benchmarks.traffic.anchors import PROTOTYPE
 from benchmarks.traffic.contestants import HOSTILE, RIVER, Row
-from benchmarks.traffic.ours import FIRST, REFINED
+from benchmarks.traffic.ours import ANSWERS, REFINED
 from benchmarks.traffic.results import Results
 from benchmarks.traffic.worlds import World
 
@@ -56,7 +56,7 @@ def _prototype(results: Results, world: World) -> str:
 
 def best_of(experts: dict[str, float]) -> tuple[str, float]:
     """Return the best single expert, in hindsight."""
-    alone = {name: mae for name, mae in experts.items() if name not in (FIRST, REFINED)}
+    alone = {name: mae for name, mae in experts.items() if name not in ANSWERS}
     name = min(alone, key=alone.__getitem__)
     return name, alone[name]
 
