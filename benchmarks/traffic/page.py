@@ -128,10 +128,13 @@ def _speed(paces: list[speed.Pace]) -> str:
         (speed.BYTES, "memory of a cell, kB", 1e-3),
         (speed.STATE, "packed state of a cell, kB", 1e-3),
     ):
-        ours, river = (speed.of(paces, who, what) for who in (speed.OURS, speed.RIVER))
-        rows.append([unit, _number(scale * ours), _number(scale * river), _number(ours / river)])
-    told = f"{speed.CELLS:,} cells that are at all hours of the day, each a model of its own; median of rounds."
-    parts = ["## Speed", told, table(["", "ours", "River HoltWinters", "ratio"], rows)]
+        ours, many, river = (speed.of(paces, who, what) for who in WHO)
+        rows.append([unit, *(_number(scale * value) for value in (ours, many, river)), _number(ours / river)])
+    told = (
+        f"{speed.CELLS:,} cells; *ours* and River's a model for each, at all hours of the day, *all in one* a "
+        "`TrafficForecasters`, which tells forecasts without first answers and weights. Median of rounds."
+    )
+    parts = ["## Speed", told, table(["", *WHO, "ours over River's"], rows)]
     fracast = [one for one in paces if one.who == speed.FRACAST]
     if fracast:
         head = ["Fracast: values of a row", *(f"{batch:,} rows" for batch in speed.BATCHES)]
@@ -175,6 +178,7 @@ def _cost(value: float) -> str:
     return "" if value != value or value == 0 else _number(value)
 
 
+WHO = (speed.OURS, speed.MANY, speed.RIVER)
 MEASURES = {
     "mae": _error,
     "rmse": _error,
