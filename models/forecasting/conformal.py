@@ -1,7 +1,7 @@
 """Intervals that hold what they promise: quantiles of past errors, and a width that follows the misses.
 
 Errors are divided by the usual error at that time of day. Their distribution is kept as a histogram that forgets
-slowly; its quantiles make the interval. What is missed too often or too seldom widens or narrows each side.
+slowly; its quantiles make the interval. Their level rises where too much is missed, and falls otherwise.
 
 References
 ----------
@@ -20,8 +20,8 @@ from numba import njit
 
 from driftline.models.base import Array
 
-MISSED = 0.05
-"""Of the truths, on each side."""
+MISSED = 0.1
+"""The share of truths outside."""
 BINS = 64
 _HALF = BINS // 2
 _GROWTH = math.log(1.25)
@@ -34,8 +34,10 @@ STEADY = 0.15
 FARTHEST = 10.0
 ENOUGH = 12.0
 """Judgements before an interval is given."""
-NARROWEST, WIDEST = -3.0, 5.0
-"""Of the logarithm of a side's width."""
+LEAST, MOST = 0.5, 1.3
+"""Of the level whose quantile is a side; at first half of what is missed lies on each."""
+BEYOND = 10.0
+"""How much wider, as a logarithm, an interval is for each unit by which its level is beyond 1."""
 
 
 class Bands(NamedTuple):
@@ -45,8 +47,8 @@ class Bands(NamedTuple):
     """(n, B, BINS) float32 weights of errors."""
     judged: Array
     """(n, B)."""
-    width: Array
-    """(n, B, 2) logarithms of what the sides below and above are multiplied by."""
+    level: Array
+    """(n, B) the level of both sides, which follows the misses."""
     spread: Array
     """(n, season) usual errors of the next step by time of day; 0 before the first."""
     usual: Array
@@ -58,7 +60,7 @@ def make(series: int, ranges: int, season: int) -> Bands:
     return Bands(
         histogram=np.zeros((series, ranges, BINS), np.float32),
         judged=np.zeros((series, ranges)),
-        width=np.zeros((series, ranges, 2)),
+        level=np.full((series, ranges), 1.0 - 0.5 * MISSED),
         spread=np.zeros((series, season)),
         usual=np.zeros(series),
     )
@@ -97,30 +99,33 @@ def score(bands, c, b, error, unit, weight):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def settle(bands, c, b, seasons, below, above, pace):  # type: ignore[no-untyped-def]
-    """End a judgement, before which the shares `below` and `above` were missed (nan: no interval had been given)."""
+def settle(bands, c, b, seasons, missed, pace):  # type: ignore[no-untyped-def]
+    """End a judgement, of which the share `missed` lay outside (nan: no interval had been given)."""
     keep = np.float32(KEPT**seasons)
     for i in range(BINS):
         bands.histogram[c, b, i] *= keep
     bands.judged[c, b] += 1.0
-    for side, missed in ((0, below), (1, above)):
-        if missed == missed:
-            width = bands.width[c, b, side] + pace * (missed - MISSED)
-            bands.width[c, b, side] = min(max(width, NARROWEST), WIDEST)
+    if missed == missed:
+        bands.level[c, b] = min(max(bands.level[c, b] + pace * 0.5 * (missed - MISSED), LEAST), MOST)
 
 
 @njit(cache=True)
 def sides(bands, c, b, least):  # type: ignore[no-untyped-def]
     """Return how far the interval reaches below and above, in units; nan before enough was judged."""
-    count = bands.judged[c, b]
-    if count < least:
+    if bands.judged[c, b] < least:
         return math.nan, math.nan
-    total = 0.0
+    histogram, total = bands.histogram[c, b], 0.0
     for i in range(BINS):
-        total += bands.histogram[c, b, i]
-    level = min(1.0, (1.0 - MISSED) * (1.0 + 1.0 / count))
-    low, high = _reach(bands.histogram[c, b], total, level, -1), _reach(bands.histogram[c, b], total, level, 1)
-    return max(0.0, low) * math.exp(bands.width[c, b, 0]), max(0.0, high) * math.exp(bands.width[c, b, 1])
+        total += histogram[i]
+    level = bands.level[c, b] * (1.0 + 1.0 / total)
+    return _side(histogram, total, level, -1), _side(histogram, total, level, 1)
+
+
+@njit(cache=True)
+def _side(histogram, total, level, sign):  # type: ignore[no-untyped-def]
+    """Return the quantile of the errors times `sign`, at least 0; a level beyond 1 goes beyond the largest."""
+    reach = max(0.0, _reach(histogram, total, min(level, 1.0), sign))
+    return reach * math.exp(BEYOND * (level - 1.0)) if level > 1.0 else reach
 
 
 @njit(cache=True)

@@ -17,7 +17,7 @@ from driftline.models.held import hold
 FIRST, REFINED, LOW, HIGH = range(4)
 """The rows of an answer."""
 ROWS = 4
-PACE_NEXT, PACE = 0.02, 0.05
+PACE_NEXT, PACE = 0.02, 0.1
 """How fast intervals follow their misses: judged at each step, and in each window."""
 _GREATEST = 1e38
 
@@ -221,9 +221,8 @@ def _judge_next(cells, plan, c, y):  # type: ignore[no-untyped-def]
     feedback_memory.judge(cells.memory, c, 0, 1.0 / season, losses, gains)
     bands = cells.bands
     conformal.score(bands, c, 0, y - refined, conformal.scale(bands, c, n % season), 1.0)
-    below = 1.0 * (y < low) if low == low else math.nan
-    above = 1.0 * (y > high) if high == high else math.nan
-    conformal.settle(bands, c, 0, 1.0 / season, below, above, PACE_NEXT)
+    missed = 1.0 * (y < low or y > high) if low == low else math.nan
+    conformal.settle(bands, c, 0, 1.0 / season, missed, PACE_NEXT)
     conformal.follow(bands, c, n % season, y - refined)
 
 
@@ -243,12 +242,12 @@ def _judge_range(cells, plan, c, w, b):  # type: ignore[no-untyped-def]
     count = cells.next.shape[1]
     losses, gains = np.zeros(count), np.zeros(count)
     bands, origin, base = cells.bands, cells.opened[c, w], cells.base[c, w]
-    came, given, below, above = 0, 0, 0.0, 0.0
+    came, given, missed = 0, 0, 0
     for j in range(plan.starts[b], plan.starts[b + 1]):
         t = origin + plan.leads[j] - 1
         if cells.missing[c, t % plan.held]:
             continue
-        y = cells.history[c, t % plan.held] - base
+        y = float(_less(cells.history[c, t % plan.held], base))  # rounded like what was said: equal stays equal
         said = cells.said[c, w, :, j]
         refined = float(said[count + REFINED])
         for g in range(count):
@@ -260,14 +259,11 @@ def _judge_range(cells, plan, c, w, b):  # type: ignore[no-untyped-def]
         came += 1
         if low == low:
             given += 1
-            below += y < low
-            above += y > high
+            missed += y < low or y > high
     if came:
         for g in range(count):
             losses[g] /= came
             gains[g] /= came
         seasons = plan.rhythm / plan.season
         feedback_memory.judge(cells.memory, c, b, seasons, losses, gains)
-        below = below / given if given else math.nan
-        above = above / given if given else math.nan
-        conformal.settle(bands, c, b, seasons, below, above, PACE)
+        conformal.settle(bands, c, b, seasons, missed / given if given else math.nan, PACE)

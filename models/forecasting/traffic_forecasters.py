@@ -222,17 +222,19 @@ class TrafficForecasters:
         slot, count = slots[0], len(self.names)
         at = origin + self._plan.leads - 1
         places = at % self._plan.held
-        said = self._cells.said[c, slot].astype(float) + self._cells.base[c, slot]
+        base, rows = self._cells.base[c, slot], self._cells.said[c, slot].astype(float)
         truth = np.where(self._cells.missing[c, places], np.nan, self._cells.history[c, places])
         came = np.isfinite(truth)
-        sums = np.abs(said - truth)[:, came].sum(axis=1)
+        grown = (truth - base).clip(-1e38, 1e38).astype(np.float32).astype(float)  # rounded like what was said
+        sums = np.abs(rows - grown)[:, came].sum(axis=1)
         by_expert = {n: float(s) for n, s in zip(self.names, sums, strict=False) if np.isfinite(s)}
-        first, refined, low, high = said[count:]
+        low, high = rows[count + LOW], rows[count + HIGH]
         given = came & np.isfinite(low)
-        inside = given & (low <= truth) & (truth <= high)
+        inside = given & (low <= grown) & (grown <= high)
+        said = rows + base
         truths = int(came.sum())
         beside = {name: total / truths for name, total in by_expert.items()} if truths else {}
-        facets = validator.facets(refined, truth, at, self.season, beside)
+        facets = validator.facets(said[count + REFINED], truth, at, self.season, beside)
         verdict = Verdict(
             origin=origin,
             truths=truths,
