@@ -35,7 +35,8 @@ state of a cell's model, River's as a pickle.
 Below a row of ours stand its experts: they are judged by the model itself, over its windows that begin at the origins
 of the table; one step ahead those are a sixth of all. *ours, defaults* asks Fracast within `learn_one` and `told`;
 where it is *heard as a voice*, that is after the window has begun. In-process Fracast would take hours for 25 cells
-each ten minutes: there ours are without it. Rows that hear it as a voice stand for seed 0 of made worlds.
+each ten minutes: there ours are without it. Rows that hear it as a voice are measured on Milan by the hour, and on
+made counters of seed 0.
 
 River's HoltWinters has α .5 and β .05 without season, .3, .01 and .2 with one; SNARIMAX 6 lags and 7 seasonal ones (1
 one step ahead), and steps of .001, since with its default it leaves all bounds. AutoETS and DynamicOptimizedTheta are
