@@ -67,6 +67,11 @@ MODELS = {
     "holt-winters": Spec(
         "driftline.models.forecasting.holt_winters:HoltWinters", "forecast", "level, damped trend and season"
     ),
+    "trafficllm": Spec(
+        "driftline.models.forecasting.traffic:TrafficLLM",
+        "forecast",
+        "experts and voices, weighed by what came true; intervals that follow their misses",
+    ),
     "naive": Spec("driftline.models.forecasting.naive:Naive", "forecast", "the last value again"),
     "seasonal-naive": Spec(
         "driftline.models.forecasting.naive:SeasonalNaive", "forecast", "the value of one season ago"

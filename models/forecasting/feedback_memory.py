@@ -39,8 +39,6 @@ KNOWN = 12.0
 """Judgements after which a voice is trusted like an expert of the house."""
 PACE = 0.02
 """How fast the usual loss follows, once fifty were seen."""
-WINSOR = 0.05
-"""Opinions count no further out than those at this weight from either end."""
 TINY = 1e-9
 NOTHING = 1e-300
 
@@ -131,45 +129,3 @@ def weigh(memory, c, b, house, weights):  # type: ignore[no-untyped-def]
         total_second += second[g]
     for g in range(count):
         weights[g] = 0.5 * (weights[g] / total + second[g] / total_second)
-
-
-@njit(cache=True)
-def mix(weights: Any, said: Any) -> float:
-    """Return the weighted mean of what was said (G,), without those that said nothing (nan); nan if none did.
-
-    What lies outside of the weighted 5 and 95 % quantiles counts as if it lay there.
-
-    >>> mix(np.array([0.5, 0.48, 0.02]), np.array([1.0, 2.0, 1e9])).round(3)
-    np.float64(1.5)
-    >>> mix(np.array([0.5, 0.5]), np.array([1.0, np.nan]))
-    1.0
-    """
-    count = len(said)
-    order, held, total = np.empty(count, np.int64), 0, 0.0
-    for g in range(count):
-        if not math.isfinite(said[g]):
-            continue
-        at = held
-        while at > 0 and said[order[at - 1]] > said[g]:
-            order[at] = order[at - 1]
-            at -= 1
-        order[at] = g
-        held += 1
-        total += weights[g]
-    if held == 0:
-        return math.nan
-    if not total > 0.0:
-        return said[order[held // 2]]
-    low, high, gone, found = said[order[0]], said[order[held - 1]], 0.0, False
-    for i in range(held):
-        gone += weights[order[i]]
-        if not found and gone >= WINSOR * total:
-            low, found = said[order[i]], True
-        if gone >= (1.0 - WINSOR) * total:
-            high = said[order[i]]
-            break
-    mean = 0.0
-    for i in range(held):
-        g = order[i]
-        mean += weights[g] / total * min(max(said[g], low), high)
-    return mean

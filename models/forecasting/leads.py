@@ -33,9 +33,11 @@ class Plan(NamedTuple):
     """(B,) the last lead of each range."""
     back: Array
     """The lags of the autoregression."""
+    rounds: int
+    """Rounds of refinement."""
 
 
-def plan(season: int, horizon: int, back: Array) -> Plan:
+def plan(season: int, horizon: int, back: Array, rounds: int = 1) -> Plan:
     """Return ranges that double in length, and leads in each.
 
     >>> made = plan(24, 24, np.array([1]))
@@ -59,4 +61,4 @@ def plan(season: int, horizon: int, back: Array) -> Plan:
         starts.append(len(leads))
     rhythm = max(-(-horizon // WINDOWS), -(-season // DAILY))
     held = max(2048, 15 * season)
-    return Plan(season, horizon, rhythm, held, np.array(leads), np.array(starts), np.array(ends), back)
+    return Plan(season, horizon, rhythm, held, np.array(leads), np.array(starts), np.array(ends), back, rounds)

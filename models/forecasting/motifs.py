@@ -5,10 +5,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from driftline.models.forecasting.winsor import mean_within
+
 MOST = 16
 """The most demonstrations that are asked for."""
 OLDEST = 0.3
 """The weight of the oldest difference in a window; the newest counts in full."""
+OUT = 0.4
+"""Continuations count no further out than the quantiles at this and 1 less this: a burst once is not a pattern."""
 NEAR = 1e-3
 """Added to a distance, so that a perfect match does not silence the others."""
 
@@ -63,21 +67,22 @@ def continue_motifs(past: Any, season: int, width: int, count: int, positive: bo
         end -= season
     if not held:
         return False
-    out[:] = 0.0
-    total = 0.0
+    weights, said = np.empty(held), np.empty(held)
+    factors, shifts = np.ones(held), np.zeros(held)
     for k in range(held):
-        weight, end = 1.0 / (best[k] + NEAR), ends[k]
-        then, _ = _level(past, end - width, width, positive)
-        total += weight
-        factor = (level / then) ** 0.5 if positive and then > 0.0 and level > 0.0 else 1.0
-        shift = 0.0 if positive else 0.5 * (level - then)
-        for lead in range(len(out)):
-            at = end + lead
+        weights[k] = 1.0 / (best[k] + NEAR)
+        then, _ = _level(past, ends[k] - width, width, positive)
+        if not positive:
+            shifts[k] = 0.5 * (level - then)
+        elif then > 0.0 and level > 0.0:
+            factors[k] = (level / then) ** 0.5
+    for lead in range(len(out)):
+        for k in range(held):
+            at = ends[k] + lead
             while at >= n:
                 at -= season
-            out[lead] += weight * (factor * past[at] + shift)
-    for lead in range(len(out)):
-        out[lead] /= total
+            said[k] = factors[k] * past[at] + shifts[k]
+        out[lead] = mean_within(weights, said, OUT)
     return True
 
 

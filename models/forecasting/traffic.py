@@ -61,7 +61,8 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
     def __init__(
         self, season: int = 24, horizon: int = 24, voices: Sequence[str] | None = None, rounds: int = 1
     ):
-        self.season, self.horizon, self.voices, self.rounds = season, horizon, voices, rounds
+        self.season, self.horizon, self.rounds = season, horizon, rounds
+        self.voices = None if voices is None else list(voices)  # River takes a tuple for a step of a pipeline
         self._cells = TrafficForecasters(1, season, horizon, voices, rounds)
 
     @classmethod
@@ -119,3 +120,14 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
     def restore(self, state: dict[str, Plain]) -> None:
         """Become the model that gave this state."""
         self._cells.restore(state)
+
+
+class TrafficLLM(TrafficForecaster):
+    """The same as a stream keeps it, light: no network is asked in this process, only voices from outside are heard.
+
+    >>> TrafficLLM(season=4, horizon=4).voices
+    []
+    """
+
+    def __init__(self, season: int = 24, horizon: int = 24, voices: Sequence[str] | None = None, rounds: int = 1):
+        super().__init__(season, horizon, voices or [], rounds)

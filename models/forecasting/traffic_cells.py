@@ -7,11 +7,12 @@ import numpy as np
 from numba import njit
 
 from driftline.models.base import Array
-from driftline.models.forecasting import conformal, experts, feedback_memory
+from driftline.models.forecasting import conformal, experts, feedback_memory, more_rounds
 from driftline.models.forecasting.conformal import Bands
 from driftline.models.forecasting.experts import Learnt
 from driftline.models.forecasting.feedback_memory import Memory
 from driftline.models.forecasting.leads import Plan
+from driftline.models.forecasting.winsor import mean_within
 from driftline.models.held import hold
 
 FIRST, REFINED, LOW, HIGH = range(4)
@@ -19,6 +20,8 @@ FIRST, REFINED, LOW, HIGH = range(4)
 ROWS = 4
 PACE_NEXT, PACE = 0.02, 0.1
 """How fast intervals follow their misses: judged at each step, and in each window."""
+OUT = 0.05
+"""A share of the experts that cannot pull the others along."""
 _GREATEST = 1e38
 
 
@@ -55,7 +58,7 @@ class Cells(NamedTuple):
 def make(n: int, plan: Plan, voices: int) -> Cells:
     """Return cells that have seen nothing."""
     count, ranges = experts.COUNT + voices, len(plan.ends)
-    windows = -(-plan.horizon // plan.rhythm) + 1
+    windows = -(-plan.horizon // plan.rhythm) + (1 if plan.rounds == 1 else more_rounds.PAST)
     return Cells(
         history=np.zeros((n, plan.held)),
         missing=np.zeros((n, plan.held), bool),
@@ -182,6 +185,9 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
     experts.say(cells.learnt, c, past, plan.back, plan.season, n, positive, said)
     weights, ranges, b = np.empty(count), len(plan.ends), -1
     below, above = 0.0, 0.0
+    shift, method = np.zeros(ranges), -1
+    if plan.rounds > 1 and leads > 1:
+        method = more_rounds.correct(_gaps(cells, plan, c), count, plan.starts, plan.rounds - 1, shift)
     for lead in range(leads):
         while b < 0 or (b + 1 < ranges and lead >= plan.ends[b]):
             b += 1
@@ -191,7 +197,12 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
         for g in range(count - 1, house - 1, -1):
             if said[g, lead] == said[g, lead]:
                 first = said[g, lead]
-        refined = feedback_memory.mix(weights, said[:, lead])
+        if b > 0 and method >= 0 and said[method, lead] == said[method, lead]:
+            refined = said[method, lead] + shift[b]
+        else:
+            refined = mean_within(weights, said[:, lead], OUT) + shift[b]
+        if positive and refined < 0.0:
+            refined = 0.0
         unit = conformal.scale(cells.bands, c, (n + lead) % plan.season)
         low, high = refined - below * unit, refined + above * unit
         if positive and low < 0.0:
@@ -199,6 +210,28 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
         answer[FIRST, lead], answer[REFINED, lead] = first, refined
         answer[LOW, lead], answer[HIGH, lead] = low, high
     return said, answer
+
+
+@njit(cache=True)
+def _gaps(cells, plan, c):  # type: ignore[no-untyped-def]
+    """Return truth less forecast of the experts and of the answer on the newest judged windows, (K, G + 1, J)."""
+    count, most = cells.next.shape[1], len(plan.leads)
+    found, k = np.full((more_rounds.PAST, count + 1, most), np.nan), 0
+    newest = (cells.seen[c] - plan.horizon) // plan.rhythm
+    for back in range(more_rounds.PAST):
+        origin = (newest - back) * plan.rhythm
+        w = (newest - back) % cells.opened.shape[1]
+        if origin <= 0 or cells.opened[c, w] != origin:
+            continue
+        for j in range(most):
+            at = (origin + plan.leads[j] - 1) % plan.held
+            if not cells.missing[c, at]:
+                y = float(_less(cells.history[c, at], cells.base[c, w]))
+                for g in range(count):
+                    found[k, g, j] = y - cells.said[c, w, g, j]
+                found[k, count, j] = y - cells.said[c, w, count + REFINED, j]
+        k += 1
+    return found[:k]
 
 
 @njit(cache=True)

@@ -50,7 +50,7 @@ class TrafficForecasters:
                 raise ValueError(f"voices must be named apart, and not like an expert, got {voice!r}")
             known.add(voice)
         self.names = (*experts.NAMES, *self.voices)
-        self._plan = leads.plan(season, horizon, autoregression.lags(season))
+        self._plan = leads.plan(season, horizon, autoregression.lags(season), rounds)
         self._cells = traffic_cells.make(n, self._plan, len(self.voices))
         self._pass()
 
