@@ -86,55 +86,56 @@ class Forecaster(Protocol):
 
 
 class Told(NamedTuple):
-    """All that a forecaster says that refines its answers by feedback; arrays of shape (h,), the nearest step first."""
+    """All that a forecaster says that refines its answers by feedback; arrays are (h,), the nearest value first."""
 
     first: Array
-    """The answer before feedback."""
+    """What it said before feedback."""
     refined: Array
+    """The forecast."""
     low: Array
-    """Lower bounds of the 90 % interval; nan while there are no errors to judge by."""
     high: Array
+    """The 90 % interval; nan before enough forecasts of that lead were judged."""
     weights: dict[str, float]
-    """What each expert counts in the refined answer for the next step; together 1."""
+    """The experts' weights for the farthest lead that was asked for, without those that have no forecast."""
 
 
 class Question(NamedTuple):
     """What a forecaster asks voices from outside: to continue its series."""
 
     origin: int
-    """Values that it had learnt, the missing ones included."""
+    """How many values had come, missing ones too."""
     steps: int
-    """How many values are wanted."""
+    """How many values are to be forecast."""
     season: int
+    """How many values make a season."""
     history: Array
-    """The last values, the oldest first; nan for missing ones."""
+    """The values remembered, the oldest first; nan is a missing one."""
     first: Array
-    """Its own first answer, of shape (steps,) or shorter."""
+    """(steps,) the first answer."""
     feedback: dict[str, str]
-    """What is said of earlier forecasts of each voice, whose truth has come."""
+    """Sentences on the newest judged forecast by facet; on a voice's own by `voice: facet`."""
 
 
 class Verdict(NamedTuple):
-    """What the last truth of a forecast says of all of it."""
+    """How a forecast was, of whose truth all has come that will."""
 
     origin: int
-    """Values that were learnt before it was made."""
+    """How many values had come when it was made."""
     truths: int
-    """Steps whose truth has come: the missing ones are left out."""
+    """How many values it is judged by: of long ones, some of each range of leads; without missing ones."""
     first: float
-    """Sum of the absolute errors of the first answer."""
     refined: float
-    """The same of the refined one."""
+    """Sums of absolute errors."""
+    given: int
+    """How many truths had an interval."""
     covered: int
-    """Truths within the interval."""
-    intervals: int
-    """Truths of which there was an interval."""
+    """How many of these lay within."""
     experts: dict[str, float]
-    """Sum of the absolute errors of each expert that had an answer for each of these steps."""
+    """Sums of absolute errors of the experts that answered for all truths."""
     facets: dict[str, float]
-    """The feedback in numbers, by name: few names, always the same."""
-    text: str
-    """The same in sentences."""
+    """The refined forecast in numbers, by names that are always the same."""
+    text: dict[str, str]
+    """The same in sentences, by facet."""
 
 
 @runtime_checkable

@@ -111,13 +111,14 @@ def replay(
             lane = Lane(stream, partition, settings.streams[stream], vault, app=settings.app)
             done.lanes[stream, partition] = lane
         for out in lane.handle(messages):
-            if out.partition is None:
-                _tell(done, stream, out)
-            else:
+            if out.topic == lane.config.prediction_topic:
                 done.predictions += 1
                 on_prediction(out.value)
+            elif out.partition is None:  # else it is for the side: nobody is asked by a replay
+                _tell(done, stream, out)
         for out in lane.outbox:
-            _tell(done, stream, out)
+            if out.partition is None:
+                _tell(done, stream, out)
         lane.outbox = []
         done.messages += len(messages)
         on_progress(done.messages)

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -285,15 +285,29 @@ _KNOWN = [
 
 
 def _secret_in(file: Layer) -> list[Mistake]:
-    """Tell of a secret in the file, and take it away, so that nothing can show it."""
+    """Tell of secrets in the file, and take them away, so that nothing can show them."""
+    no = "a secret does not belong in this file: set"
+    told = []
     section = file.values.get("secrets")
-    if not isinstance(section, dict) or section.pop("snapshot_key", None) is None:
-        return []
-    message = (
-        f"a secret does not belong in this file: set {SNAPSHOT_KEY}, "
-        "or name a file that holds it in secrets.snapshot_key_file"
-    )
-    return [_placed(("secrets", "snapshot_key"), message, (file,))]
+    if isinstance(section, dict) and section.pop("snapshot_key", None) is not None:
+        message = f"{no} {SNAPSHOT_KEY}, or name a file that holds it in secrets.snapshot_key_file"
+        told.append(_placed(("secrets", "snapshot_key"), message, (file,)))
+    for path, voice in _below(file.values, ("streams", "*", "models", "*", "voices", "*")):
+        if voice.pop("api_key", None) is not None:
+            variable = "DRIFTLINE_" + "__".join(str(part).upper() for part in (*path, "api_key"))
+            told.append(_placed((*path, "api_key"), f"{no} {variable}", (file,)))
+    return told
+
+
+def _below(values: Any, names: KeyPath, path: KeyPath = ()) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the tables at these names, of which `*` is any."""
+    if not isinstance(values, dict):
+        return
+    if not names:
+        yield path, values
+        return
+    for name in list(values) if names[0] == "*" else [names[0]] if names[0] in values else []:
+        yield from _below(values[name], names[1:], (*path, name))
 
 
 def _found(environ: Mapping[str, str]) -> Path:

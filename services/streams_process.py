@@ -23,6 +23,7 @@ from mode import Service
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from driftline.services.chat_agents import ChatAgents, ChatCollector
 from driftline.services.servers.process import free_port
 from driftline.services.settings import Settings, snapshot_key
 from driftline.streams import failpoint
@@ -205,6 +206,11 @@ def make_app(settings: Settings, service: RunnerService) -> faust.App:
         return runner.troubles() | {name: watch.trouble for name, watch in watches.items() if watch.trouble}
 
     registry.register(RunnerCollector(runner, troubles))
+    chats = ChatAgents(settings.streams)
+    if chats.voices:
+        app.add_dependency(chats)
+        chats.install(app)
+        registry.register(ChatCollector(chats))
 
     @app.page("/livez")
     async def livez(view: View, request: Request) -> Response:

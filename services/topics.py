@@ -104,6 +104,8 @@ def plan(streams: Mapping[str, StreamConfig]) -> list[Plan]:
                 Plan(stream.joined_topic, n, large, "joined events", name),
                 *(Plan(stream.heavy_topic(model), n, FOREVER, "heavy predictions", name) for model in heavy),
             ]
+        if stream.asking:
+            plans.append(Plan(stream.question_topic, n, large, "questions", name))
     plans.append(Plan(ALARM_TOPIC, 1, FOREVER, "alarms", None))
     owners: dict[str, Plan] = {}
     for topic in plans:

@@ -170,8 +170,8 @@ class Stack:
         self._child.start(self.is_ready, READY_SECONDS)
 
     def start_workers(self) -> bool:
-        """Start the workers of heavy models, if there are any; they restart by themselves. Return whether there are."""
-        if not any(stream.heavy for stream in self.settings.streams.values()):
+        """Start the workers of heavy models and voices, which restart by themselves; return whether there are any."""
+        if not any(stream.worked for stream in self.settings.streams.values()):
             return False
         command = [sys.executable, "-m", "driftline", "worker"]
         worker = Child("the worker", command, self.settings.data / "worker.log", self._environment())

@@ -246,8 +246,8 @@ class _Published:
     def take(self, outs: list[Out]) -> None:
         """Take what the rebuilding predicted."""
         for out in outs:
-            if out.partition is None:
-                continue  # a dead letter: it hangs on its message alone
+            if out.topic != self._tape.topic:
+                continue  # a dead letter or a question: it hangs on its message, or on the state that is compared
             made = decode(out.value)
             record = self._waiting.pop(out.id, None)
             if record is None:

@@ -9,26 +9,22 @@ a bounded share of its time; from time to time a version is proposed, and serves
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.errors import KafkaError
 
 from driftline.models.heavy import Heavy
-from driftline.services.kafka_python import options_of
 from driftline.services.serving import Serving
 from driftline.services.settings import Settings, snapshot_key
+from driftline.services.side_consumer import side_consumer
 from driftline.services.teaching import Teaching
 from driftline.services.time_share import TimeShare
-from driftline.services.topics import ROOMY
 from driftline.services.worker_log import WorkerLog
-from driftline.streams import failpoint
 from driftline.streams.desk import Asked, Desk
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.registry import build, class_of
@@ -44,7 +40,6 @@ IDLE_SECONDS = 0.1
 """How long a poll waits for a first event."""
 RETRY_SECONDS = 1.0
 NOTHING_YET = "no partitions assigned yet"
-METADATA_MS = 5_000
 JOIN_SECONDS = 5.0
 """After this long in the midst of joining the group it is joined anew: a join that ends between two short polls is
 forgotten by kafka-python 3.0 (the member has its assignment, and never takes it)."""
@@ -124,23 +119,10 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
             self.log.close()
 
     def _join(self) -> None:
-        kafka = self.settings.kafka
-        alone = kafka.assignment == "all"
+        alone = self.settings.kafka.assignment == "all"
         while not self.stopping.is_set():
             try:
-                self._consumer = KafkaConsumer(
-                    bootstrap_servers=kafka.brokers.split(","),
-                    group_id=None if alone else f"{kafka.group}.worker.{self.stream}.{self.name}",
-                    enable_auto_commit=False,
-                    auto_offset_reset="earliest",
-                    session_timeout_ms=int(kafka.session_timeout_seconds * 1_000),
-                    heartbeat_interval_ms=max(100, int(kafka.session_timeout_seconds * 250)),
-                    fetch_max_wait_ms=20,
-                    max_partition_fetch_bytes=4 * ROOMY,
-                    # One that leads the group before it knows the topic assigns nothing until it asks again.
-                    metadata_max_age_ms=METADATA_MS,
-                    **options_of(kafka.client),
-                )
+                self._consumer = side_consumer(self.settings, f"worker.{self.stream}.{self.name}", "earliest")
                 if alone:
                     numbers = self._consumer.partitions_for_topic(self.config.request_topic) or ()
                     places = [TopicPartition(self.config.request_topic, n) for n in numbers]
@@ -362,19 +344,8 @@ class HeavyWorker(ConsumerRebalanceListener):  # type: ignore[misc]
 
 def run(settings: Settings, stream: str, name: str) -> None:
     """Run the worker of one heavy model until SIGTERM or SIGINT."""
-    from driftline.services.worker_web import serve
+    from driftline.services.side_process import run_side
+    from driftline.services.worker_metrics import WorkerCollector
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("kafka",):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    point = os.environ.get("DRIFTLINE_FAILPOINT")
-    if point:
-        failpoint.arm_to_die(point)
     worker = HeavyWorker(settings, stream, name)
-    for kind in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(kind, lambda *_: worker.stopping.set())
-    web = serve(worker)
-    try:
-        worker.run()
-    finally:
-        web.close()
+    run_side(worker, WorkerCollector(worker))

@@ -11,11 +11,10 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-
-from driftline.services.worker_metrics import WorkerCollector
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from driftline.services.worker import HeavyWorker
+    from driftline.services.side_process import Side
 
 log = logging.getLogger("driftline.worker")
 
@@ -45,12 +44,12 @@ class Web:
         self._server.server_close()
 
 
-def serve(worker: HeavyWorker) -> Web:
-    """Answer for a worker on the port of the settings."""
+def serve(worker: Side, collector: Collector) -> Web:
+    """Answer for a process on the port of the settings, with these metrics beside those of the process."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(WorkerCollector(worker))
+    registry.register(collector)
 
     def page(path: str) -> tuple[int, str, bytes]:
         if path == "/metrics":

@@ -34,6 +34,20 @@ EXAMPLES: tuple[events.Message, ...] = (
         p=0.93,
     ),
     events.Fence(fence=1700000000000000),
+    events.Question(
+        id="question/volume/traffic/0/41",
+        model="volume",
+        of="c7-1",
+        key="c7",
+        at=1700000000.0,
+        origin=41,
+        steps=3,
+        season=24,
+        history=[5120.0, None, 4980.0],
+        first=[5010.0, 5020.0, 5030.0],
+        feedback={"llm": "It was 4 % too high on average."},
+    ),
+    events.Voice(voice="llm", model="volume", origin=41, at=1700000002.0, y=[5000.0, 5050.0, 5060.0]),
     events.Request(
         of="v1",
         offset=41,
@@ -98,6 +112,8 @@ KEYS: dict[type[events.Message], str] = {
     events.Prediction: "The key of the event.",
     events.Request: "The key of the event.",
     events.Joined: "The key of the event.",
+    events.Question: "The key of the event.",
+    events.Voice: "The key of the question, so that the answer comes to the lane that asked.",
     events.Fence: "None: a fence is written to every partition by number.",
     events.Alarm: "The stream and partition that it is about.",
     events.DeadLetter: "The key of the message, if it had one.",
@@ -175,6 +191,14 @@ def document(streams: Mapping[str, StreamConfig], brokers: str = "") -> dict[str
             )
             channels[f"{name}-joined"] = _channel(
                 stream.joined_topic, n, f"Events {about} with their labels, each once by `n`.", events.Joined
+            )
+        if stream.asking:
+            roles += [("questions", "receive"), ("voices", "send")]
+            channels[f"{name}-questions"] = _channel(
+                stream.question_topic, n, f"Series {about} for other voices to continue.", events.Question
+            )
+            channels[f"{name}-voices"] = _channel(
+                stream.label_topic, n, f"Forecasts of other voices {about}, on the topic of the labels.", events.Voice
             )
         for role, action in roles:
             operations |= _operation(action, f"{name}-{role}", channels)

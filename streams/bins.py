@@ -59,14 +59,13 @@ class Bins:
 
     def take(self, at: float, y: float) -> list[float]:
         """Take a reading at an event time; return the values of the steps that it ends, nan for those missing."""
-        if not self.found:
-            self.waiting.append((at, y))
-            self.seconds = step_of([at for at, _ in self.waiting])
-            if not self.found:
-                return []
-            waiting, self.waiting = self.waiting, []
-            return [value for reading in waiting for value in self._take(*reading)]
-        return self._take(at, y)
+        if self.found:
+            return self._take(at, y)
+        self.waiting.append((at, y))
+        self.seconds = step_of([at for at, _ in self.waiting])
+        waiting = self.waiting if self.seconds > 0.0 else []
+        self.waiting = [] if waiting else self.waiting
+        return [value for reading in sorted(waiting) for value in self._take(*reading)]
 
     def _take(self, at: float, y: float) -> list[float]:
         first, missing = self.last is None, 0

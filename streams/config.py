@@ -16,6 +16,7 @@ from driftline.streams import detectors, signals
 from driftline.streams.losses import LOSSES
 from driftline.streams.registry import MODELS, TASKS, class_of, task_of, version_of
 from driftline.streams.tasks import LABELLED
+from driftline.streams.voice_config import VoiceConfig
 
 TOPIC = r"^[a-zA-Z0-9._-]{1,200}$"
 HEAVY_TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -113,6 +114,19 @@ class WorkerConfig(Part):
     """The most keys of which that is kept; the one longest unseen goes first."""
 
 
+MOST_VOICES = 8
+"""The most voices from outside that one forecaster hears."""
+
+
+def _named(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise ValueError("a name: 1 to 64 lower-case letters, digits, dots, dashes or underscores")
+    return name
+
+
+Named = Annotated[str, AfterValidator(_named)]
+
+
 class ModelConfig(Part):
     """One model that reads a stream."""
 
@@ -134,8 +148,15 @@ class ModelConfig(Part):
     """The feature to forecast (task `forecast`)."""
     horizon: int = Field(1, ge=1, le=1_000)
     """Steps ahead (task `forecast`)."""
-    season: int = Field(0, ge=0, le=100_000)
-    """Steps of a season, for the seasonal baseline (task `forecast`); 0 is none."""
+    season: Annotated[int, Field(ge=0, le=100_000)] | Literal["day"] = 0
+    """Steps of a season, for the seasonal baseline (task `forecast`); 0 is none, `day` as many as a day has."""
+    step_seconds: Annotated[float, Field(gt=0, le=10 * 86_400)] | Literal["discover"] | None = None
+    """Length of a step (task `forecast`), so that missing readings, repeats and late ones are seen; `discover` finds it
+    out for each key. Left out, each event is a step."""
+    counter: bool = False
+    """Whether the target counts up, and its increase is what is forecast (with `step_seconds`)."""
+    voices: dict[Named, VoiceConfig] = Field(default_factory=dict)
+    """Whose forecasts a forecaster hears beside its own experts', by name."""
     drift: Drift = Drift()
     worker: WorkerConfig = WorkerConfig()
 
@@ -172,9 +193,32 @@ class ModelConfig(Part):
             raise ValueError('a forecast needs `target`: the feature to forecast, such as target = "bytes"')
         if task == "forecast" and self.per != "key":
             raise ValueError('a forecast follows one series: set per = "key"')
-        if task != "forecast" and self.target is not None:
-            raise ValueError(f"`target` is for the task forecast; {self.class_} has the task {task}")
+        for name in ("target", "step_seconds", "counter", "voices"):
+            if task != "forecast" and getattr(self, name):
+                raise ValueError(f"`{name}` is for the task forecast; {self.class_} has the task {task}")
         return self
+
+    @model_validator(mode="after")
+    def _steps(self) -> ModelConfig:
+        if self.step_seconds is None and self.counter:
+            raise ValueError("`counter` needs `step_seconds`: an increase is that of a step")
+        if self.step_seconds is None and self.season == "day":
+            raise ValueError('season = "day" needs `step_seconds`: a number, or "discover"')
+        if self.voices and not self._has("hear"):
+            raise ValueError(f"`voices`: {self.class_} hears none: trafficllm does")
+        if len(self.voices) > MOST_VOICES:
+            raise ValueError(f"`voices`: {len(self.voices)} are too many: at most {MOST_VOICES}")
+        return self
+
+    def arguments(self, season: int) -> dict[str, Any]:
+        """Return the arguments of a forecaster's class: those of one that hears voices follow from the configuration.
+
+        `season` is the length of a season in steps, set or found out.
+        """
+        if not self._has("hear"):
+            return self.parameters
+        implied = {"horizon": self.horizon, "voices": tuple(self.voices)} | ({"season": season} if season else {})
+        return implied | self.parameters
 
     @model_validator(mode="after")
     def _can_be_watched(self) -> ModelConfig:
@@ -209,6 +253,10 @@ class ModelConfig(Part):
     def version(self) -> str:
         """What predictions name: a digest of the class and of all that makes it another model."""
         said = self.model_dump(mode="json", include={"parameters", "per", "target", "horizon", "season"})
+        if self.step_seconds is not None:
+            said |= {"step_seconds": self.step_seconds, "counter": self.counter}
+        if self.voices:
+            said["voices"] = list(self.voices)
         return version_of(self.class_, said, self.effective_task)
 
 
@@ -228,15 +276,6 @@ class ContestConfig(Part):
     """While no challenger is better than the champion, a promotion comes on average at most once in so many labels."""
     margin: float = Field(0.0, ge=0, lt=1)
     """How much better a challenger must be: mean loss, or for numbers the mean share of both losses."""
-
-
-def _model_name(name: str) -> str:
-    if not re.fullmatch(NAME, name):
-        raise ValueError("a model's name: 1 to 64 lower-case letters, digits, dots, dashes or underscores")
-    return name
-
-
-Named = Annotated[str, AfterValidator(_model_name)]
 
 
 class StreamConfig(Part):
@@ -372,6 +411,22 @@ class StreamConfig(Part):
     def joined_topic(self) -> str:
         """The topic on which a lane hands events with their labels to the side worker, each once."""
         return f"{self.topic}.joined"
+
+    @property
+    def question_topic(self) -> str:
+        """The topic on which forecasters ask other voices; these answer on the label topic."""
+        return f"{self.topic}.questions"
+
+    @property
+    def asking(self) -> dict[str, ModelConfig]:
+        """The forecasters that hear voices from outside."""
+        return {name: model for name, model in self.models.items() if model.voices}
+
+    @property
+    def worked(self) -> tuple[str, ...]:
+        """The models for which the side worker has a process: heavy ones, and those whose voices live there."""
+        voiced = (name for name, of in self.asking.items() if any(one.kind == "fracast" for one in of.voices.values()))
+        return (*self.heavy, *voiced)
 
     def heavy_topic(self, model: str) -> str:
         """The topic of a heavy model's predictions."""

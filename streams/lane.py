@@ -26,6 +26,7 @@ from driftline.streams.slot_kinds import slot_of
 from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised
 from driftline.streams.tasks import never
 from driftline.streams.vault import Vault
+from driftline.streams.voices import Voices
 from driftline.streams.waiting import Early, Entry, TimedOut, mark
 from driftline.streams.wire import EVENTS, LARGEST, Decoder, Label, Prediction, Rejected, encode
 
@@ -76,6 +77,7 @@ class Lane:
             for index, (name, model) in enumerate(light.models.items())
         ]
         self._hands = HandOver(config, partition, list(light.models)) if config.heavy else None
+        self._voices = Voices(config, partition, self.slots) if light.asking else None
         self.lessons = 0
         """Labels that were taught so far; a label that is handed to the side worker bears this number."""
         tasks = {slot.task.name: slot.task for slot in self.slots}
@@ -217,6 +219,7 @@ class Lane:
             for slot in self.slots
         ]
         columns_of = list(zip(heads, columns, strict=True))
+        asked = {} if self._voices is None else self._voices.questions()
         for row, one in enumerate(batch):
             guesses = one.entry.guesses
             one.entry.bases = bases
@@ -237,6 +240,8 @@ class Lane:
                 outs.append(Out(topic, partition, key, encode(made), name))
             for lead in leads:
                 guesses.append(guesses[lead])
+            if asked:
+                outs += asked.get(offset, ())
         if self._hands is not None:
             outs += self._hands.requests(batch, gen)
         if raised:
@@ -256,10 +261,13 @@ class Lane:
                 continue
             next_ = offset + 1
             handled += 1
+            if self._voices is not None and self._hear(message, place):
+                continue
             try:
                 label = self._check_label(message)
             except Rejected as why:
-                outs.append(self._letter(why, message))
+                said = self._voices.why(message.value) if self._voices is not None else None
+                outs.append(self._letter(said or why, message))
                 continue
             entry = entries.get(label.of)
             if entry.__class__ is not Entry:
@@ -282,6 +290,22 @@ class Lane:
             self.counts["labels"] += handled
         self._join(lessons, known)
         self._settle()
+
+    def _hear(self, message: Message, place: int) -> bool:
+        """Take a message of the label topic if it is a voice's forecast."""
+        assert self._voices is not None
+        value, key = message.value, message.key
+        if not value or not key or len(value) > LARGEST:
+            return False
+        try:
+            voice = self._voices.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        outcome, why = self._voices.hear(voice, key.decode("utf-8", "replace"))
+        self.counts[f"voices/{outcome}"] += 1
+        if why is not None:
+            self._defer(why, message, place)
+        return True
 
     def _check_label(self, message: Message) -> Any:
         """Decode and check one label. Raises `Rejected`."""

@@ -55,6 +55,8 @@ def check_topics(streams: Mapping[str, StreamConfig], counts: Mapping[str, int])
         wanted = [stream.topic, stream.label_topic, stream.prediction_topic]
         if stream.heavy:
             wanted += [stream.request_topic, stream.joined_topic]
+        if stream.asking:
+            wanted.append(stream.question_topic)
         missing = [topic for topic in wanted if topic not in counts]
         if missing:
             raise Stuck(f"{name}: no topic {', '.join(missing)}: `driftline topics --create` makes what is missing")

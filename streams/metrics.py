@@ -23,6 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from driftline.models.base import Gauged
+from driftline.streams.forecast_slot import ForecastSlot
 from driftline.streams.holding import CHECKPOINT_BOUNDS, Holding
 from driftline.streams.lane import DELAYS
 from driftline.streams.runner import Runner
@@ -46,6 +47,12 @@ _COUNTERS = {
     ),
     "drift_false_alarms": ("Alarms on these: false, for they have no order.", ("stream", "model", "signal")),
     "model_events": ("Events in a model's life, such as clusters that split, by kind.", ("stream", "model", "kind")),
+    "steps": ("Readings of series, and missing steps, by what became of them.", ("stream", "model", "outcome")),
+    "voices": (
+        "Forecasts of voices from outside, by what became of them.",
+        ("stream", "model", "voice", "outcome"),
+    ),
+    "refinements": ("Forecasts that were judged whole, before and after feedback.", ("stream", "model")),
     "promotions": ("Challengers that took the champion's place.", ("stream", "contest")),
     "checkpoints": ("Checkpoints written.", ("stream",)),
     "lanes_lost": ("Times that a lane was lost and had to be acquired again.", ("stream",)),
@@ -77,6 +84,14 @@ _GAUGES = {
     "evidence": (
         "How far a challenger is on its way to promotion: 1 promotes, on a logarithmic scale.",
         ("stream", "partition", "contest", "model"),
+    ),
+    "expert_error": (
+        "Mean absolute error of each expert alone, where its forecasts were judged, and of the refined ones there.",
+        ("stream", "partition", "model", "expert", "of"),
+    ),
+    "expert_weight": (
+        "What each expert counts in the refined forecast of the next step, on average over the last judged forecasts.",
+        ("stream", "partition", "model", "expert"),
     ),
     "checkpoint_age_seconds": ("Time since the last checkpoint, in seconds.", ("stream", "partition")),
     "checkpoint_bytes": ("Size of the last checkpoint, in bytes.", ("stream", "partition")),
@@ -177,6 +192,12 @@ class RunnerCollector(Collector):
             for signal, twin in slot.watch.twins():
                 totals["drift_tested"][stream, slot.name, signal] += twin.tested
                 totals["drift_false_alarms"][stream, slot.name, signal] += twin.alarms
+            if isinstance(slot, ForecastSlot):
+                totals["refinements"][stream, slot.name] += slot.refined.windows
+                for outcome, count in slot.steps.items():
+                    totals["steps"][stream, slot.name, outcome] += count
+                for who, count in slot.heard.items():
+                    totals["voices"][stream, slot.name, *who.rsplit("/", 1)] += count
             for kind, count in slot.told.items():
                 totals["model_events"][stream, slot.name, kind] += count
         for contest in lane.contests.values():
@@ -203,6 +224,14 @@ class RunnerCollector(Collector):
             for signal, twin in slot.watch.twins():
                 if twin.rate is not None:
                     yield "drift_false_alarm_rate", [stream, partition, slot.name, signal], twin.rate
+            if isinstance(slot, ForecastSlot):
+                for metric, value in slot.refined.values().items():
+                    yield "score", [stream, partition, slot.name, metric], value
+                for expert, (alone, refined) in slot.refined.experts().items():
+                    yield "expert_error", [stream, partition, slot.name, expert, "alone"], alone
+                    yield "expert_error", [stream, partition, slot.name, expert, "refined"], refined
+                for expert, value in slot.refined.weights.items():
+                    yield "expert_weight", [stream, partition, slot.name, expert], value
             if slot.keyed is not None:
                 yield "keys", [stream, slot.name, partition], len(slot.keyed)
             elif isinstance(slot.model, Gauged):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from driftline.models.base import Advised, Forecaster, Plain
+from driftline.models.base import Advised, Forecaster, Plain, Told
 from driftline.streams.tasks import number
 from driftline.streams.vault import decode, encode
 
@@ -47,9 +47,11 @@ class Series:
         self._next = np.nan
         """What the newest forecast, open or not, says of the next step."""
         self._advised = isinstance(model, Advised)
+        self._said: tuple[list[float], Told | None] | None = None
+        """What `said` has found, until something new is learnt or heard."""
 
-    def step(self, y: float) -> tuple[list[float], dict[str, Judged]]:
-        """Take the next value; return the new forecast and what the value says of each voice before it.
+    def step(self, y: float) -> dict[str, Judged]:
+        """Take the next value; return what it says of each voice before it. `said` has the forecast from there on.
 
         Of a missing value (nan) nothing is said. A model that cannot do with one learns what was forecast for it.
         """
@@ -61,16 +63,27 @@ class Series:
         if self._count % self._every == 0:
             self._issued[1:] = self._issued[:-1].copy()
             self._issued[0] = np.nan  # stays so where the model fails: the open forecasts still move on
-        self._next = np.nan
+        self._next, self._said = np.nan, None
         self._count += 1
         if missing and not self._advised:
             y = number(self.model.forecast(1)[0])
         self.model.learn_one(y)
-        forecast = [number(value) for value in self.model.forecast(self.horizon)]
+        forecast, _ = self.said()
         self._next = forecast[0]
         if (self._count - 1) % self._every == 0:
             self._issued[0] = forecast
-        return forecast, judged
+        return judged
+
+    def said(self) -> tuple[list[float], Told | None]:
+        """Return the forecast from the last value on, and all that goes with it where the model says more.
+
+        Raises `NotFinite`.
+        """
+        if self._said is None:
+            told = self.model.told(self.horizon) if isinstance(self.model, Advised) else None
+            values = self.model.forecast(self.horizon) if told is None else told.refined.tolist()
+            self._said = [number(value) for value in values], told
+        return self._said
 
     def _judge(self, y: float) -> dict[str, Judged]:
         if not self._count:
@@ -89,6 +102,13 @@ class Series:
             judged["seasonal_naive"] = _errors(y - self._values[ago], abs(y - float(self._values[self.season - 1])))
         return judged
 
+    def hear(self, voice: str, origin: int, ys: list[float]) -> str:
+        """Let the model take a voice's forecast; return what became of it."""
+        if not isinstance(self.model, Advised):
+            return "unknown"
+        self._said = None
+        return self.model.hear(voice, origin, ys)
+
     def state(self) -> dict[str, Plain]:
         """Return everything as arrays; a model of River's is a sealed pickle by the time that it is stored."""
         return {
@@ -105,6 +125,7 @@ class Series:
             raise ValueError(f"kept for another horizon or season: {state['issued'].shape} values of forecast")
         self.model = decode("series", state["model"], self.model)
         self._values, self._count, self._issued = state["values"], state["count"], state["issued"]
+        self._said = None
         self._next = state.get("next", float(self._issued[0, 0]) if self._count else np.nan)
 
 

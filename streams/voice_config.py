@@ -34,8 +34,9 @@ class VoiceConfig(BaseModel):
     # What is refused may be a key, or an address with a login in it.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    kind: Literal["fracast", "chat"]
-    """`fracast` needs torch; `chat` asks any server of `/v1/chat/completions` (vLLM, Ollama, llama.cpp)."""
+    kind: Literal["fracast", "chat", "other"]
+    """`fracast` needs torch; `chat` asks any server of `/v1/chat/completions` (vLLM, Ollama, llama.cpp); `other` is a
+    program of your own, which reads the questions and answers on the label topic."""
     deadline_seconds: float = Field(600.0, gt=0, le=86_400)
     """A question that is older is skipped."""
     batch: int = Field(256, ge=1, le=65_536)
@@ -94,7 +95,7 @@ class VoiceConfig(BaseModel):
                     raise ValueError(f'kind = "chat" needs `{name}`')
         else:
             for name in CHAT_ONLY:
-                if name in self.model_fields_set:
+                if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f'`{name}` is for kind = "chat"; this voice has kind = "{self.kind}"')
         return self
 

@@ -1,6 +1,6 @@
 """Level, damped trend and season by exponential smoothing, for many series in one array."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit

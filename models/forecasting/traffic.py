@@ -5,9 +5,8 @@ from typing import Any
 
 from river.time_series.base import Forecaster
 
-from driftline.models.base import Plain
+from driftline.models.base import Plain, Question, Told, Verdict
 from driftline.models.forecasting.traffic_forecasters import TrafficForecasters
-from driftline.models.forecasting.traffic_told import Question, Told, Verdict
 
 
 class TrafficForecaster(Forecaster):  # type: ignore[misc]
@@ -58,9 +57,7 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
     True
     """
 
-    def __init__(
-        self, season: int = 24, horizon: int = 24, voices: Sequence[str] | None = None, rounds: int = 1
-    ):
+    def __init__(self, season: int = 24, horizon: int = 24, voices: Sequence[str] | None = None, rounds: int = 1):
         self.season, self.horizon, self.rounds = season, horizon, rounds
         self.voices = None if voices is None else list(voices)  # River takes a tuple for a step of a pipeline
         self._cells = TrafficForecasters(1, season, horizon, voices, rounds)

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from driftline.models import arrays
-from driftline.models.base import Array, Plain
+from driftline.models.base import Array, Plain, Question, Told, Verdict
 from driftline.models.forecasting import autoregression, experts, fracast, leads, traffic_cells, validator
 from driftline.models.forecasting.series import LARGEST, steps
 from driftline.models.forecasting.traffic_cells import FIRST, HIGH, LOW, REFINED
-from driftline.models.forecasting.traffic_told import Question, Told, Verdict
 from driftline.models.parameters import at_least
 
 FRACAST = "fracast"
@@ -163,7 +162,9 @@ class TrafficForecasters:
             return None
         count = self.horizon + self.rhythm
         feedback: dict[str, str] = {}
-        judged = self._window(c, max((o for o in self._cells.opened[c] if 0 <= o <= self.seen - self.horizon), default=-1))
+        judged = self._window(
+            c, max((o for o in self._cells.opened[c] if 0 <= o <= self.seen - self.horizon), default=-1)
+        )
         if judged is not None:
             verdict, said, truth, at = judged
             feedback |= verdict.text

@@ -21,7 +21,7 @@ from driftline.services.publisher import publish as send
 from driftline.services.settings import Settings
 from driftline.services.sources import SOURCES, JsonLines, Source
 
-SourceName = Literal["yeast", "shuttle", "water-flow", "waterflow", "host", "synthetic"]
+SourceName = Literal["yeast", "shuttle", "cells", "water-flow", "waterflow", "host", "synthetic"]
 
 _HOME = {"synthetic": "sensors"}
 """Streams of sources whose own default is not in the shipped configuration."""
@@ -46,7 +46,7 @@ def publish(
     drift_at: Annotated[
         list[int] | None, typer.Option(help="Synthetic only: the events at which the truth turns round.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Synthetic only: of the random numbers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Synthetic and cells only: of the random numbers.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Publish bad lines of a file as they are.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Write JSON lines to standard output instead.")] = False,
     as_json: Json = False,
@@ -106,11 +106,14 @@ def _built_in(
     options: dict[str, Any] = {}
     if name == "synthetic":
         options = {"count": limit, "drift_at": tuple(drift_at or ()), "seed": seed}
+    elif name == "cells":
+        _refuse(drift_at=drift_at, of=name)
+        options = {"limit": limit, "seed": seed}
     else:
         _refuse(drift_at=drift_at, seed=seed, of=name)
         options = {"limit": limit}
     if delay is not None:
-        if name in ("host", "water-flow"):
+        if name in ("host", "water-flow", "cells"):
             fail(f"--delay is not for {name}: it has no labels", USAGE)
         options["delay_seconds"] = delay
     if stream or name in _HOME:

@@ -1,4 +1,4 @@
-"""`driftline worker`: the side worker, where heavy models live."""
+"""`driftline worker`: the side worker, where heavy models live, and voices that need torch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from driftline.services.console import UNAVAILABLE, USAGE, Config, configured, err, explained, fail, settings_of
+from driftline.services.settings import Settings
 
 
 def worker(
-    stream: Annotated[str | None, typer.Option(help="Only the heavy models of this stream.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this heavy model.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Only what this stream needs.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this heavy model, or the voices of this forecaster.")] = None,
     config: Config = None,
 ) -> None:
     """Run the heavy models: they answer in batches, learn in micro-batches and swap versions.
+
+    And the voices of forecasters that need torch (Fracast): they answer questions in batches.
 
     Each has a process of its own, started and watched, so that one that crashes takes no other with it; with --stream
     and --model it is that one process. SIGTERM: a last checkpoint, exit 0.
@@ -30,14 +33,14 @@ def worker(
     if stream is not None:
         configured(settings, stream)
     wanted = [
-        (name, heavy)
+        (name, one)
         for name, of in settings.streams.items()
-        for heavy in of.heavy
-        if stream in (None, name) and model in (None, heavy)
+        for one in of.worked
+        if stream in (None, name) and model in (None, one)
     ]
     if not wanted:
-        known = ", ".join(f"{name}/{heavy}" for name, of in settings.streams.items() for heavy in of.heavy)
-        fail(f"no such heavy model is configured; there are: {known or 'none'}", USAGE)
+        known = ", ".join(f"{name}/{one}" for name, of in settings.streams.items() for one in of.worked)
+        fail(f"no such heavy model, or forecaster with voices, is configured; there are: {known or 'none'}", USAGE)
     from driftline.services import topics
     from driftline.services.settings import snapshot_key
 
@@ -51,11 +54,24 @@ def worker(
 
         raise typer.Exit(run_all(settings, wanted, config))
     try:
-        from driftline.services.worker import run
-        from driftline.streams.registry import class_of
+        with explained():
+            _run(settings, stream, model)
+    except ImportError as error:
+        fail(f"{stream}/{model}: {error}; the worker needs torch: pip install 'driftline[torch]'")
 
+
+def _run(settings: Settings, stream: str, model: str) -> None:
+    """Run what this model needs. Raises `ImportError` where a library is missing."""
+    if model not in settings.streams[stream].heavy:
+        from driftline.services import voice_worker
+
+        voice_worker.run(settings, stream, model)
+        return
+    from driftline.services import worker as heavy_worker
+    from driftline.streams.registry import class_of
+
+    try:
         class_of(settings.streams[stream].models[model].class_)
-    except (ImportError, ValueError) as error:
-        fail(f"{stream}/{model}: {error}; heavy models need torch and safetensors: pip install 'driftline[torch]'")
-    with explained():
-        run(settings, stream, model)
+    except ValueError as error:
+        raise ImportError(str(error)) from error
+    heavy_worker.run(settings, stream, model)

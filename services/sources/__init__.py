@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftline.services.sources.cells import Cells
 from driftline.services.sources.host import Host
 from driftline.services.sources.jsonl import JsonLines
 from driftline.services.sources.shuttle import Shuttle
@@ -10,11 +11,19 @@ from driftline.services.sources.synthetic import Synthetic
 from driftline.services.sources.water_flow import WaterFlow
 from driftline.services.sources.yeast import Yeast
 
-SOURCES = {"host": Host, "shuttle": Shuttle, "synthetic": Synthetic, "water-flow": WaterFlow, "yeast": Yeast}
+SOURCES = {
+    "cells": Cells,
+    "host": Host,
+    "shuttle": Shuttle,
+    "synthetic": Synthetic,
+    "water-flow": WaterFlow,
+    "yeast": Yeast,
+}
 """The built-in sources by name, for `driftline publish --from NAME`; all take `stream`."""
 
 __all__ = [
     "SOURCES",
+    "Cells",
     "Host",
     "JsonLines",
     "Record",

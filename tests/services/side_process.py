@@ -19,8 +19,8 @@ from driftline.services.servers.process import free_port
 class Side:
     """A worker process on the bench's servers."""
 
-    def __init__(self, bench: Bench, model: str = "wide"):
-        self.bench, self.model = bench, model
+    def __init__(self, bench: Bench, model: str = "wide", ready: str = "driftline_worker_ready"):
+        self.bench, self.model, self.ready = bench, model, ready
         self.port = free_port()
         shared = Path(__file__).parents[1] / "shared"
         self.env = {
@@ -38,7 +38,7 @@ class Side:
         self.log = (self.bench.folder / "worker.log").open("ab")
         self.child = subprocess.Popen(command, env={**self.env, **more}, stdout=self.log, stderr=self.log)
         if not more:
-            eventually(lambda: self.seen is not None and self.seen.total("driftline_worker_ready"), "a ready worker")
+            eventually(lambda: self.seen is not None and self.seen.total(self.ready), "a ready worker")
 
     @property
     def seen(self) -> Scrape | None:

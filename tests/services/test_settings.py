@@ -193,6 +193,7 @@ def test_what_the_shipped_file_shows_as_a_default_is_the_default() -> None:
         ("secrets", "snapshot_key_file"),
         ("streams", "traffic", "labels"),
         ("streams", "traffic", "models", "received", "drift", "on"),
+        ("streams", "traffic", "models", "received", "step_seconds"),
         ("streams", "traffic", "predictions"),
         ("streams", "sensors", "contests", "anomalous", "loss"),
         ("streams", "clicks", "waiting", "negative_after_seconds"),

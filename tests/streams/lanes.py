@@ -124,6 +124,14 @@ class Grid:
 STUBBORN = {"class": f"{__name__}:Stubborn", "task": "binary"}
 GRID = {"class": f"{__name__}:Grid", "task": "cluster"}
 LOGISTIC = {"class": "river.linear_model:LogisticRegression"}
+SAGE = {
+    "class": "sages:Sage",
+    "task": "forecast",
+    "per": "key",
+    "target": "a",
+    "voices": {"v": {"kind": "fracast"}, "w": {"kind": "fracast"}},
+}
+"""A forecaster that hears voices."""
 TWITCHY = {"detector": "page-hinkley", "parameters": {"min_instances": 2, "threshold": 0.3}}
 """A detector that speaks after a few labels."""
 
@@ -159,6 +167,18 @@ MODELS: dict[str, Any] = {
         "season": 2,
         "drift": {**TWITCHY, "policy": "reset"},
     },
+    "apart": {
+        "class": "holt-winters",
+        "per": "key",
+        "max_keys": 2,
+        "target": "a",
+        "step_seconds": 3.0,
+        "counter": True,
+        "horizon": 30,
+        "drift": TWITCHY,
+    },
+    "found": {**SAGE, "step_seconds": "discover", "season": "day", "horizon": 2},
+    "sage": {**SAGE, "horizon": 2, "max_keys": 2},
     "stubborn": STUBBORN,
     "murmur": {**STUBBORN, "class": f"{__name__}:Gossip", "per": "key", "max_keys": 2},
     "places": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"reach": 1.2, "idle": 6}},
@@ -198,6 +218,12 @@ def event(offset: int, id_: str | None = None, key: str = "k", at: float | None 
 def label(offset: int, of: str, y: Any, key: str = "k", at: float | None = None) -> Message:
     """The label of an event."""
     body = {"of": of, "at": START + offset if at is None else at, "y": y}
+    return Message("s.labels", offset, key.encode(), encode(body))
+
+
+def voice(offset: int, origin: int, ys: list[float], key: str = "k", who: str = "v", model: str = "sage") -> Message:
+    """A voice's forecast."""
+    body = {"voice": who, "model": model, "origin": origin, "at": START + offset, "y": ys}
     return Message("s.labels", offset, key.encode(), encode(body))
 
 

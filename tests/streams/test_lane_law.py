@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lanes import CONTESTS, MODELS, START, event, label, lane, outcomes, read
+from lanes import CONTESTS, MODELS, START, event, label, lane, outcomes, read, voice
 
 from driftline.streams import drift, masses, past, slots, twin
 from driftline.streams.lane import Message
@@ -83,6 +83,10 @@ def lives(draw, stream="no window"):
         elif flows and draw(st.integers(0, 5)):
             name = f"e{max(0, places['s'] - draw(st.sampled_from([0, 1, 1, 2, 4, 5, 6, 7, 9, 12])))}"
             message = label(place, name, draw(st.sampled_from([True, True, False])), KEY_OF.get(name, "m"), at)
+        elif not flows and draw(st.integers(0, 2)) == 0:
+            ys = draw(st.lists(st.sampled_from([0.0, 1.5, 1e9]), min_size=1, max_size=3))
+            who, asked = draw(st.sampled_from("vvwx")), draw(st.sampled_from(["sage", "sage", "found", "none"]))
+            message = voice(place, draw(st.integers(0, 6)), ys, key, who, asked)
         else:
             message = label(place, draw(IDS), draw(TRUTHS), key, at)
         messages.append(message)
@@ -158,13 +162,16 @@ def test_every_label_has_one_outcome_and_every_unusable_message_one_letter(strea
     assert len(whole) == len(set(whole))
     refused = sum(
         letter["topic"] == "s.labels"
-        and letter["reason"] not in ("label_late", "label_conflicting", "label_unknown", "model")
+        and letter["reason"] not in ("label_late", "label_conflicting", "label_unknown", "model", "voice")
         for letter in told
     )
     found = outcomes(desk)
     silent = found.pop("timed_out", 0) + found.pop("evicted", 0)  # of events, and not of labels
     assert silent <= desk.counts["events"]
-    assert desk.counts["labels"] == sum(found.values()) + len(desk.waiting.early) + refused
+    voices = {name: n for name, n in desk.counts.items() if name.startswith("voices/")}
+    assert desk.counts["labels"] == sum(found.values()) + sum(voices.values()) + len(desk.waiting.early) + refused
+    unheard = [letter for letter in told if letter["reason"] == "voice"]
+    assert len(unheard) == voices.get("voices/unknown", 0) + voices.get("voices/unfit", 0)
     for outcome in ("late", "conflicting", "unknown"):
         letters = [letter for letter in told if letter["reason"] == f"label_{outcome}"]
         assert len(letters) == outcomes(desk).get(outcome, 0)
@@ -175,12 +182,12 @@ def test_every_label_has_one_outcome_and_every_unusable_message_one_letter(strea
 @given(lives())
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_all_that_a_lane_sends_can_be_read(messages):
-    from driftline.streams.events import Alarm, DeadLetter
+    from driftline.streams.events import Alarm, DeadLetter, Question
     from driftline.streams.fence import FenceFilter
 
     desk, outs = live([messages])
     believe = FenceFilter()
-    shapes = {"s.dead": DeadLetter, "driftline.alarms": Alarm}
+    shapes = {"s.dead": DeadLetter, "driftline.alarms": Alarm, "s.questions": Question}
     for offset, out in enumerate([*outs, *desk.outbox]):
         if out.topic == "s.predictions":
             assert believe.feed(0, offset, out.value).id == out.id

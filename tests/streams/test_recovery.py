@@ -73,6 +73,7 @@ def test_in_these_lives_events_time_out_and_are_corrected_while_owners_die():
         assert life.verdict() is None
         outcomes.append(life.outcomes)
     assert sum({"labels/timed_out", "labels/corrected", "labels/joined"} <= found for found in outcomes) >= 5
+    assert set().union(*outcomes) >= {"voices/heard", "voices/again", "voices/late", "voices/unknown"}
 
 
 # -- each rule switched off ------------------------------------------------------------------------------------------

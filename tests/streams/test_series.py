@@ -69,7 +69,9 @@ def test_forecasts_are_judged_as_a_table_of_them_says_also_after_a_restore(value
             with pytest.raises((NotFinite, RuntimeError)):
                 series.step(y)
         else:
-            forecast, judged = series.step(y)
+            judged = series.step(y)
+            forecast, told = series.said()
+            assert told is None
             assert forecast == [y + (t + 1) * step for step in range(1, horizon + 1)]
             assert set(judged) == set(wanted[t])
             for voice, gaps in wanted[t].items():
@@ -88,7 +90,7 @@ def test_the_baselines_of_a_periodic_series_are_what_they_must_be():
     series = Series(Odd(), 3, 4)
     totals = dict.fromkeys(Series.VOICES, 0.0)
     for t in range(100):
-        _, judged = series.step(math.sin(t * math.tau / 4))
+        judged = series.step(math.sin(t * math.tau / 4))
         for voice, said in judged.items():
             totals[voice] += said.errors
     assert totals["seasonal_naive"] == pytest.approx(0.0, abs=1e-9)

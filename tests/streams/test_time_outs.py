@@ -1,45 +1,20 @@
-"""Silence as an answer: what is taken as labelled no, when, and what a label that comes later does to it."""
+"""Silence as an answer: what is taken as labelled no, when, and what is told of it."""
 
 import random
 from collections import deque
 from types import SimpleNamespace
 
-import msgspec
 import pytest
-from lanes import LOGISTIC, START, STUBBORN, TWITCHY, VAULT, Gossip, event, label, lane, letters, outcomes, read
+from lanes import LOGISTIC, START, STUBBORN, TWITCHY, Gossip, event, label, lane, letters, outcomes, read
 from pydantic import ValidationError
+from silence import WINDOW, desk_of, moved, sent, taught
 
-from driftline.streams import header
 from driftline.streams.config import StreamConfig, Waiting
 from driftline.streams.judge import Judge
 from driftline.streams.learner import JOINED, Learner
 from driftline.streams.learner import Waiting as Pending
-from driftline.streams.state import digests, freeze, restore
-from driftline.streams.time_outs import GRID, Window, waiting_set
-from driftline.streams.vault import SEAL
-from driftline.streams.waiting import Entry, TimedOut, WaitingSet
-
-WINDOW = {"max_count": 50, "max_age_seconds": 100, "negative_after_seconds": 20}
-"""Cells of a second: the grid is as fine as the events here."""
-
-
-def desk_of(models=None, **waiting):
-    return lane(models, waiting={**WINDOW, **waiting})
-
-
-def taught(desk):
-    return desk.slots[0].model.taught
-
-
-def sent(desk):
-    outs, desk.outbox = desk.outbox, []
-    return outs
-
-
-def moved(desk, seconds, offset):
-    """Move the watermark to so many seconds after the start, by an event."""
-    return desk.handle([event(offset, f"clock{offset}", at=START + seconds)])
-
+from driftline.streams.time_outs import GRID
+from driftline.streams.waiting import WaitingSet
 
 # -- when ------------------------------------------------------------------------------------------------------------
 
@@ -144,124 +119,6 @@ def test_an_event_that_has_timed_out_may_be_driven_out_without_being_counted_aga
     assert outcomes(desk) == {"timed_out": 1}
     desk.handle([label(0, "e0", True)])
     assert outcomes(desk) == {"timed_out": 1, "late": 1}
-
-
-# -- what a label does that comes after ------------------------------------------------------------------------------
-
-
-def timed_out(**waiting):
-    desk = desk_of(**waiting)
-    desk.handle([event(0, a=7.0)])
-    moved(desk, 20, 1)
-    return desk
-
-
-def test_a_yes_corrects_and_teaches_the_features_of_the_event_but_judges_nothing_again():
-    desk = timed_out()
-    before = desk.slots[0].scores.state(), desk.panels["binary"].scores["majority"].state()
-    desk.handle([label(0, "e0", True, at=START + 50)])
-    assert taught(desk) == [({"a": 7.0}, False), ({"a": 7.0}, True)]
-    assert outcomes(desk) == {"timed_out": 1, "corrected": 1}
-    assert (desk.slots[0].scores.state(), desk.panels["binary"].scores["majority"].state()) == before
-    majority = desk.panels["binary"].baselines[1]
-    assert (majority.yes, majority.n) == (1, 2)  # baselines learn what models learn
-    assert not sent(desk)
-    assert desk.counts["labels"] == 1
-
-
-def test_with_correction_count_it_is_only_counted_and_no_features_are_kept_for_it():
-    desk = timed_out(correction="count")
-    assert desk.waiting.entries["e0"] == TimedOut(START, "k", {}, [])
-    desk.handle([label(0, "e0", True)])
-    assert taught(desk) == [({"a": 7.0}, False)]
-    assert desk.panels["binary"].baselines[1].yes == 0
-    assert outcomes(desk) == {"timed_out": 1, "corrected": 1}
-
-
-def test_the_features_are_kept_until_the_correction_and_no_longer():
-    desk = timed_out()
-    assert desk.waiting.entries["e0"].x == {"a": 7.0}
-    desk.handle([label(0, "e0", True)])
-    assert desk.waiting.entries["e0"] == (START, True)
-    desk = timed_out()
-    moved(desk, 101, 2)
-    assert "e0" not in desk.waiting.entries
-    assert "e0" in desk.waiting.expired
-
-
-def test_a_no_confirms_and_is_a_duplicate_and_then_stands():
-    desk = timed_out()
-    desk.handle([label(0, "e0", False), label(1, "e0", False)])
-    assert outcomes(desk) == {"timed_out": 1, "duplicate": 2}
-    assert not sent(desk)
-    desk.handle([label(2, "e0", True)])
-    assert outcomes(desk) == {"timed_out": 1, "duplicate": 2, "conflicting": 1}
-    [letter] = letters(sent(desk))
-    assert (letter["reason"], letter["offset"]) == ("label_conflicting", 2)
-    assert taught(desk) == [({"a": 7.0}, False)]
-
-
-def test_after_a_correction_a_yes_is_a_duplicate_and_a_no_conflicts():
-    desk = timed_out()
-    desk.handle([label(0, "e0", True), label(1, "e0", True), label(2, "e0", False)])
-    assert outcomes(desk) == {"timed_out": 1, "corrected": 1, "duplicate": 1, "conflicting": 1}
-    assert [letter["offset"] for letter in letters(sent(desk))] == [2]
-    assert len(taught(desk)) == 2
-
-
-def test_a_label_after_max_age_is_late_whatever_it_says():
-    for y in (True, False):
-        desk = timed_out()
-        moved(desk, 101, 2)
-        desk.handle([label(0, "e0", y)])
-        assert outcomes(desk)["late"] == 1
-        assert [letter["reason"] for letter in letters(sent(desk))] == ["label_late"]
-        assert [said for _, said in taught(desk)].count(True) == 0
-
-
-def test_a_yes_under_another_key_corrects_nothing():
-    desk = timed_out()
-    desk.handle([label(0, "e0", True, key="other")])
-    assert outcomes(desk) == {"timed_out": 1}
-    assert letters(sent(desk))[0]["reason"] == "key"
-    desk.handle([label(1, "e0", True)])
-    assert outcomes(desk) == {"timed_out": 1, "corrected": 1}
-
-
-def test_delays_are_those_of_labels_that_came_late_ones_too_and_none_of_time_outs():
-    desk = desk_of()
-    desk.handle([event(0, at=START), event(1, at=START), event(2, at=START)])
-    moved(desk, 20, 3)
-    assert (sum(desk.delays), desk.delay_seconds) == (0, 0.0)
-    desk.handle([label(0, "e0", True, at=START + 30), label(1, "e1", False, at=START + 5)])
-    desk.handle([label(2, "e1", False, at=START + 6)])  # a second one of the same event is none
-    assert (desk.delays, desk.delay_seconds) == ([0, 0, 1, 1, 0, 0, 0, 0, 0], 35.0)
-
-
-def test_an_event_that_times_out_in_the_very_run_in_which_it_came_can_be_corrected():
-    desk = desk_of()
-    desk.handle([event(0, a=7.0), event(1, at=START + 20)])
-    desk.handle([label(0, "e0", True)])
-    assert taught(desk) == [({"a": 7.0}, False), ({"a": 7.0}, True)]
-
-
-def test_corrections_in_a_run_of_labels_are_learnt_where_they_stand():
-    desk = desk_of()
-    desk.handle([event(i, a=float(i)) for i in range(3)])
-    moved(desk, 20, 3)  # the first alone times out
-    desk.handle([label(0, "e1", True), label(1, "e0", True), label(2, "e2", False)])
-    assert [(x["a"], y) for x, y in taught(desk)] == [(0.0, False), (1.0, True), (0.0, True), (2.0, False)]
-
-
-def test_waiting_events_are_those_without_a_label_whether_taken_as_no_or_not():
-    desk = desk_of()
-    desk.handle([event(0), event(1), event(2)])
-    moved(desk, 20, 3)
-    assert desk.waiting.open == 4
-    desk.handle([label(0, "e0", True)])
-    assert desk.waiting.open == 3
-    moved(desk, 101.5, 4)
-    assert desk.waiting.open == 3  # e1 went, e2 and the two clocks wait
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------
@@ -386,132 +243,6 @@ def test_a_heavy_model_learns_a_correction_and_is_not_judged_by_it():
     assert learnt == [("e0", False), ("e0", True)]
     assert (judge.counts["absent"], judge.panel.scores["majority"].n) == (1, 1)
     assert (worker.offsets, worker.numbers, kept) == ({0: 2}, {0: 2}, [False, True])
-
-
-# -- state -----------------------------------------------------------------------------------------------------------
-
-
-def again(desk, make=desk_of):
-    """Another lane with the state of this one."""
-    parts, keyed = freeze(desk)
-    heir = make()
-    restore(heir, parts, keyed)
-    return heir
-
-
-def life():
-    """Events, half of them labelled, some labels after the time-out, some after expiry."""
-    messages, offset = [], 0
-    for i in range(150):
-        messages.append(event(i, at=START + i * 1.7, a=float(i % 7)))
-        for of, y in ((i - 3, True), (i - 20, True), (i - 40, False), (i - 72, True)):
-            if of >= 0 and (of * 7 + y) % 5 == (i - of) % 5:
-                messages.append(label(offset, f"e{of}", y, at=START + i * 1.7))
-                offset += 1
-    return messages
-
-
-@pytest.mark.parametrize("correction", ["learn", "count"])
-def test_a_state_in_the_middle_of_the_window_goes_on_as_if_nothing_had_been(correction):
-    def make():
-        return desk_of({"m": STUBBORN, "l": LOGISTIC}, correction=correction)
-
-    straight = make()
-    outs = straight.handle(life())
-    assert set(outcomes(straight)) >= {"joined", "timed_out", "corrected", "duplicate", "late"}
-    for every in (5, 13):
-        desk, found, outbox = make(), [], []
-        messages = life()
-        for start in range(0, len(messages), every):
-            found += desk.handle(messages[start : start + every])
-            outbox += sent(desk)
-            before, waits = digests(desk), desk.waiting.open
-            desk = again(desk, make)
-            assert (digests(desk), desk.waiting.open) == (before, waits)
-        assert (found, outbox) == (outs, straight.outbox)
-        assert digests(desk) == digests(straight)
-
-
-def test_a_lane_that_was_taken_back_goes_on_on_the_same_grid():
-    straight = desk_of(negative_after_seconds=40)  # lines every two seconds
-    straight.handle([event(0), event(1)])
-    moved(straight, 40.5, 2)
-    heir = again(straight, lambda: desk_of(negative_after_seconds=40))
-    for desk in (straight, heir):
-        moved(desk, 41.5, 3)
-        assert outcomes(desk) == {"timed_out": 1}
-        moved(desk, 42.1, 4)
-        assert outcomes(desk) == {"timed_out": 2}
-
-
-def form(desk):
-    """The format in the header of a snapshot."""
-    snapshot = header.write(desk, 1, {}, 0, 0, *freeze(desk))
-    header.read(snapshot, desk.name, VAULT)
-    return msgspec.json.decode(snapshot.header[SEAL:])["format"]
-
-
-def test_only_a_state_that_an_older_program_would_misread_has_the_new_form():
-    plain = lane(waiting={"max_age_seconds": 100})
-    plain.handle([event(0), event(1), label(0, "e1", True)])
-    assert form(plain) == 1
-    assert form(timed_out()) == 2
-    assert form(again(timed_out(), lambda: lane(waiting={"max_age_seconds": 100}))) == 2
-
-
-def test_what_waited_before_the_window_was_opened_goes_as_it_would_have_gone():
-    plain = lane(waiting={"max_age_seconds": 100})
-    plain.handle([event(0), event(1), label(0, "e1", True)])
-    desk = again(plain)
-    desk.handle([event(2)])
-    moved(desk, 30, 3)
-    assert outcomes(desk) == {"joined": 1, "timed_out": 1}
-    desk.handle([label(1, "e0", True)])
-    assert outcomes(desk) == {"joined": 2, "timed_out": 1}
-    assert digests(again(desk)) == digests(desk)
-
-
-def test_what_timed_out_can_still_be_corrected_after_the_window_was_closed():
-    desk = again(timed_out(), lambda: lane(waiting={"max_age_seconds": 100}))
-    moved(desk, 50, 2)
-    desk.handle([label(0, "e0", True)])
-    assert outcomes(desk) == {"timed_out": 1, "corrected": 1}
-    assert taught(desk)[-1] == ({"a": 7.0}, True)
-
-
-@pytest.mark.parametrize(("correction", "count"), [("learn", 2), ("count", 1)])
-def test_a_model_that_came_after_the_event_is_not_corrected(correction, count):
-    desk = again_with_another(timed_out(correction=correction))
-    desk.handle([label(0, "e0", True)])
-    assert outcomes(desk) == {"timed_out": 1, "corrected": 1}
-    assert len(desk.slots[0].model.taught) == count
-    assert desk.slots[1].model.taught == []
-
-
-def again_with_another(desk):
-    parts, keyed = freeze(desk)
-    heir = desk_of({"m": STUBBORN, "new": STUBBORN})
-    restore(heir, parts, keyed, born={"new"})
-    return heir
-
-
-def test_it_is_bounded_by_max_count_like_all_that_waits():
-    desk = desk_of(max_count=30)
-    desk.handle([event(i, at=START + i) for i in range(500)])
-    assert len(desk.waiting.entries) == len(desk.waiting.order) == 30
-    assert len(desk.waiting._undue) <= 30
-    assert len(desk.waiting.expired) <= 30
-    assert desk.waiting.due == []
-
-
-def test_the_set_alone_says_which_are_due_with_their_offsets():
-    window = waiting_set(Waiting(**WINDOW))
-    assert isinstance(window, Window)
-    for offset, at in enumerate([0.0, 3.0, 25.0]):
-        window.add(f"e{offset}", Entry(1e6 + at, "k", {"a": at}, [], []), True, 10 + offset)
-    assert [(name, offset, entry.x["a"]) for name, offset, entry in window.due] == [("e0", 10, 0.0), ("e1", 11, 3.0)]
-    with pytest.raises(ValueError, match="needs negative_after_seconds"):
-        Window(Waiting())
 
 
 # -- what may be configured ------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def test_what_is_a_chats_alone_is_refused_elsewhere(name):
     value = {"base_url": "http://h", "model": "m", "api_key": "k", "grammar": "none"}.get(
         name, 1_000 if "t" in name else 1
     )
-    value = 1 if name in ("rounds", "time_out_seconds") else value
+    value = {"rounds": 2, "time_out_seconds": 1}.get(name, value)
     assert f'`{name}` is for kind = "chat"' in told(kind="fracast", **{name: value})
 
 
@@ -85,3 +85,8 @@ def test_a_key_is_never_shown():
     assert "hunter2" not in repr(voice)
     assert "hunter2" not in voice.model_dump_json()
     assert "hunter2" not in told(**CHAT, api_key="hunter2", rounds=9)
+
+
+def test_what_was_made_can_be_made_again_from_what_it_says():
+    for voice in (VoiceConfig(kind="fracast"), VoiceConfig(kind="other", batch=8), VoiceConfig(**CHAT, rounds=2)):
+        assert VoiceConfig(**voice.model_dump()) == voice

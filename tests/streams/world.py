@@ -50,6 +50,14 @@ CONFIG = StreamConfig.model_validate(
             "grid": {**GRID, "drift": {**TWITCHY, "policy": "recluster", "rest": 0}},
             "groups": {"class": "leaders:Leaders", "task": "cluster", "parameters": {"idle": 3}},
             "groups_of_each": {"class": "leaders:Leaders", "task": "cluster", "per": "key"},
+            "sage": {
+                "class": "sages:Sage",
+                "task": "forecast",
+                "per": "key",
+                "target": "a",
+                "horizon": 2,
+                "voices": {"v": {"kind": "fracast"}},
+            },
             "deep": {"class": "heavies:Wide", "where": "worker", "task": "binary"},
         },
         "contests": {"best": {"models": ["whole", "each"], "loss": "brier", "run_length": 1.02}},
@@ -76,8 +84,18 @@ def label(i: int) -> Message:
     return Message("s.labels", i, f"k{i % 3}".encode(), encode(body))
 
 
+def voice(offset: int, key: str, origin: int, i: int) -> Message:
+    """A forecast from outside: most are heard, late, unasked for, or come twice."""
+    body = {"voice": "v", "model": "sage", "origin": origin, "at": 1e9 + i, "y": [float(i), 1.0]}
+    return Message("s.labels", offset, key.encode(), encode(body))
+
+
 EVENTS = [event(i) for i in range(COUNT)]
-LABELS = [label(i) for i in range(COUNT)]
+LABELS = [label(i) for i in range(4)]
+"""What comes on the label topic: from the fifth label on, before each a voice's forecast."""
+for i in range(4, COUNT):
+    LABELS.append(voice(len(LABELS), f"k{i % 3}", 2 * (i // 6), i))
+    LABELS.append(msgspec.structs.replace(label(i), offset=len(LABELS)))
 GOOD = [i for i in range(COUNT) if i % 5 != 4]
 
 
@@ -226,11 +244,11 @@ class World:
         rng, last = self.rng, self.steps * 3 // 4
         for step in range(self.steps):
             if step == last:
-                self._grow(COUNT, COUNT)
+                self._grow(COUNT, len(LABELS))
             elif self.events < COUNT and rng.random() < 0.2:
                 self._grow(self.events + 1, self.labels)
-            if self.labels < COUNT and rng.random() < 0.2:
-                self._grow(self.events, min(self.labels + 1, self.events + 1))
+            if self.labels < len(LABELS) and rng.random() < 0.3:
+                self._grow(self.events, min(self.labels + 1, 2 * self.events + 1))
             if self.owner is None or not self.owner.alive:
                 self.owner = Process(self)
                 self.processes.append(self.owner)
@@ -316,6 +334,9 @@ class World:
         if set(found) != wanted:
             return f"predictions lost: {sorted(wanted - set(found))}, too many: {sorted(set(found) - wanted)}"
         oracle, labels, dead = self.lane(), 0, []
+        asked: dict[str, set[bytes]] = defaultdict(set)
+        for value in self.log.topic("s.questions", 0):
+            asked[msgspec.json.decode(value)["id"]].add(value)
         for i in range(COUNT):
             if i in GOOD:
                 seen = found[f"whole/s/0/{i}"].seen["s.labels"]
@@ -326,6 +347,10 @@ class World:
                     dead.append(out)
                     continue
                 if out.topic == "s.requests":
+                    continue
+                if out.topic == "s.questions":  # others may have been asked on branches that were given up
+                    if out.value not in asked[out.id]:
+                        return f"{out.id} was not asked as the sequential order asks it"
                     continue
                 said, theirs = decode(out.value), found[out.id]
                 if (*answer(said), said.seen, said.champion_of) != (*answer(theirs), theirs.seen, theirs.champion_of):
@@ -339,7 +364,7 @@ class World:
         live = self.lane()
         restore(live, kept.parts, kept.keyed)
         theirs, ours = digests(live), digests(oracle)
-        self.outcomes = {name for name in oracle.counts if name.startswith("labels/")}
+        self.outcomes = {name for name in oracle.counts if name.startswith(("labels/", "voices/"))}
         wrong = [part for part in ours if ours[part] != theirs[part]]
         return f"the final state differs in {wrong}" if wrong else None
 
