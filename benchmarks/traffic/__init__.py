@@ -3,4 +3,4 @@
 `make bench-traffic` runs all of it and writes docs/traffic-bench.md; `python -m benchmarks.traffic --help`.
 """
 
-from benchmarks import one_thread  # noqa: F401
+from benchmarks import compiled_code, one_thread  # noqa: F401

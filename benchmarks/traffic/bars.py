@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.traffic import speed
 from benchmarks.traffic.anchors import PROTOTYPE
 from benchmarks.traffic.contestants import HOSTILE, RIVER, Row
-from benchmarks.traffic.ours import FIRST, REFINED
+from benchmarks.traffic.ours import ANSWERS, REFINED
 from benchmarks.traffic.results import Results
 from benchmarks.traffic.worlds import World
 
@@ -34,21 +34,36 @@ def met(held: bool) -> str:
     return "met" if held else "**missed**"
 
 
+def _own(results: Results, world: World) -> tuple[Row, str] | None:
+    """Return the row of ours that stands for a world, and how the world is named then: without Fracast at need."""
+    for row, name in ((Row.OURS, world.title), (Row.WITHOUT, f"{world.title} (no Fracast)")):
+        if results.of(world, row):
+            return row, name
+    return None
+
+
+def _all(results: Results) -> list[tuple[World, Row, str]]:
+    """Return all worlds with a row of ours, that row, and how they are named."""
+    return [(world, *own) for world in results.worlds() if (own := _own(results, world)) is not None]
+
+
 def _prototype(results: Results, world: World) -> str:
-    ours, bar = results.mean(world, Row.OURS, "mae"), PROTOTYPE[world]
-    if np.isnan(ours):
+    own, bar = _own(results, world), PROTOTYPE[world]
+    if own is None:
         return ""
-    told = f"1. {world.title}: MAE {ours:.2f}, bar {bar:g}: {met(round(ours, 2) <= bar)}"
-    rivals = {row: results.mean(world, row, "mae") for row in RIVER}
-    known = {row: mae for row, mae in rivals.items() if not np.isnan(mae)}
+    row, name = own
+    ours = results.mean(world, row, "mae")
+    told = f"1. {name}: MAE {ours:.2f}, bar {bar:g}: {met(round(ours, 2) <= bar)}"
+    rivals = {rival: results.mean(world, rival, "mae") for rival in RIVER}
+    known = {rival: mae for rival, mae in rivals.items() if not np.isnan(mae)}
     if known:
         best = min(known, key=known.__getitem__)
         told += f"; River's best {known[best]:.2f} ({best.title}), below it: {met(ours < known[best])}"
-    alone = results.experts(world, Row.OURS)
+    alone = results.experts(world, row)
     if alone:
-        name, mae = best_of(alone)
+        best_expert, mae = best_of(alone)
         told += (
-            f"; over its own windows {alone[REFINED]:.2f}, best single expert {mae:.2f} ({name}), "
+            f"; over its own windows {alone[REFINED]:.2f}, best single expert {mae:.2f} ({best_expert}), "
             f"below every one: {met(alone[REFINED] < mae)}"
         )
     return told + "."
@@ -56,7 +71,7 @@ def _prototype(results: Results, world: World) -> str:
 
 def best_of(experts: dict[str, float]) -> tuple[str, float]:
     """Return the best single expert, in hindsight."""
-    alone = {name: mae for name, mae in experts.items() if name not in (FIRST, REFINED)}
+    alone = {name: mae for name, mae in experts.items() if name not in ANSWERS}
     name = min(alone, key=alone.__getitem__)
     return name, alone[name]
 
@@ -75,10 +90,9 @@ def _experts(results: Results) -> str:
 
 def _first(results: Results) -> str:
     found = {}
-    for world in results.worlds():
-        refined, first = (results.mean(world, Row.OURS, name) for name in ("mae", "first_mae"))
-        if not np.isnan(first):
-            found[world.title] = refined / first - 1.0
+    for world, row, name in _all(results):
+        refined, first = (results.mean(world, row, measure) for measure in ("mae", "first_mae"))
+        found[name] = refined / first - 1.0
     return _worst("2. Refined beside the first answer", found, 0.0)
 
 
@@ -95,13 +109,10 @@ def _hostile(results: Results) -> list[str]:
 
 
 def _covered(results: Results) -> str:
-    found = {world: results.mean(world, Row.OURS, "coverage") for world in results.worlds()}
-    known = {world: share for world, share in found.items() if not np.isnan(share)}
+    known = {name: results.mean(world, row, "coverage") for world, row, name in _all(results)}
     if not known:
         return ""
-    outside = [
-        f"{world.title} {100 * share:.1f} %" for world, share in known.items() if not COVERED[0] <= share <= COVERED[1]
-    ]
+    outside = [f"{name} {100 * share:.1f} %" for name, share in known.items() if not COVERED[0] <= share <= COVERED[1]]
     low, high = min(known.values()), max(known.values())
     return (
         f"4. 90 % intervals cover {100 * low:.1f} to {100 * high:.1f} % by world, bar 88 to 92: "

@@ -17,9 +17,6 @@ class Row(StrEnum):
     THETA = "theta"
     MSTL = "mstl"
     FRACAST = "fracast"
-    MEAN = "experts-mean"
-    MEDIAN = "experts-median"
-    BEST = "best-expert"
     WITHOUT = "ours-without"
     WITHOUT_NOISE = "ours-without-noise"
     WITHOUT_COPY = "ours-without-copy"
@@ -46,9 +43,6 @@ TITLES = {
     Row.THETA: "DynamicOptimizedTheta",
     Row.MSTL: "MSTL",
     Row.FRACAST: "Fracast alone",
-    Row.MEAN: "plain mean of the experts",
-    Row.MEDIAN: "plain median of the experts",
-    Row.BEST: "best expert, in hindsight",
     Row.WITHOUT: "ours, no Fracast",
     Row.WITHOUT_NOISE: "ours, no Fracast, hostile voice: noise",
     Row.WITHOUT_COPY: "ours, no Fracast, hostile voice: copy",
@@ -60,8 +54,9 @@ TITLES = {
 TRIVIAL = (Row.LAST, Row.DAY, Row.WEEK, Row.WEEK_MEAN)
 RIVER = (Row.HOLT_WINTERS, Row.HOLT_WINTERS_SEASON, Row.SNARIMAX)
 STATS = (Row.ETS, Row.THETA, Row.MSTL)
-EXPERTS = (Row.MEAN, Row.MEDIAN, Row.BEST)
 OURS = (Row.WITHOUT, Row.WITHOUT_NOISE, Row.WITHOUT_COPY, Row.HEARD, Row.NOISE, Row.COPY, Row.OURS)
+HEARS = (Row.HEARD, Row.NOISE, Row.COPY)
+"""Rows that hear Fracast as a voice from outside."""
 HOSTILE = {
     Row.WITHOUT_NOISE: Row.WITHOUT,
     Row.WITHOUT_COPY: Row.WITHOUT,

@@ -32,7 +32,7 @@ LOUD = 10.0
 
 @dataclass
 class Windows:
-    """Errors of the windows that a model judged itself, and whose origin is not before the first that is judged."""
+    """Errors of the windows that a model judged itself, of those that begin at an origin that is scored."""
 
     sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     truths: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -44,8 +44,10 @@ class Windows:
             self.truths[name] += verdict.truths
 
 
-FIRST, REFINED = "(first)", "(refined)"
-"""Names of a model's own answers among those of its experts."""
+FIRST, REFINED, MEAN, MEDIAN = "(first)", "(refined)", "(mean)", "median"
+"""Names of a model's own answers among those of its experts, of their plain mean, and of the expert that is their
+median."""
+ANSWERS = (FIRST, REFINED, MEAN)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Contestant:
         self.models = [TrafficForecaster(task.season, task.horizon, **made) for _ in range(task.cells)]
         shape = len(task.origins), task.cells, task.horizon
         self.said, self.low, self.high, self.first = (np.full(shape, np.nan) for _ in range(4))
-        self.windows = Windows()
+        self.origins, self.windows = set(task.origins.tolist()), Windows()
         self.learning = self.telling = 0.0
         self.rng = np.random.default_rng(task.seed)
 
@@ -81,7 +83,7 @@ class Contestant:
         self.learning += time.process_time() - began
         for model in self.models:
             verdict = model.verdict()
-            if verdict is not None and verdict.origin >= self.task.origins[0]:
+            if verdict is not None and verdict.origin in self.origins:
                 self.windows.add(verdict)
         asked = {cell: model.question() for cell, model in enumerate(self.models)} if self.voices else {}
         return {cell: question for cell, question in asked.items() if question is not None}
@@ -89,14 +91,18 @@ class Contestant:
     def hear(self, cell: int, question: Question, fracast: Array | None, spent: float) -> None:
         """Let the model of a cell hear its voices; a forecast of Fracast's took `spent` seconds."""
         began = time.process_time()
-        model, (_, origin, steps, *_) = self.models[cell], question
+        said: dict[str, Array] = {}
         if fracast is not None and FRACAST in (self.voices or ()):
-            model.hear(FRACAST, origin, fracast)
+            said[FRACAST] = fracast
             self.learning += spent
         if self.row in (Row.NOISE, Row.WITHOUT_NOISE):
-            model.hear(STRANGER, origin, LOUD * _level(question) * self.rng.standard_normal(steps))
+            said[STRANGER] = LOUD * _level(question) * self.rng.standard_normal(question.steps)
         elif self.row in (Row.COPY, Row.WITHOUT_COPY):
-            model.hear(STRANGER, origin, np.resize(question.first, steps))
+            said[STRANGER] = np.resize(question.first, question.steps)
+        for voice, ys in said.items():
+            outcome = self.models[cell].hear(voice, question.origin, ys)
+            if outcome != "heard":
+                raise ValueError(f"{voice} on {self.task.world} after {question.origin} values: {outcome}")
         self.learning += time.process_time() - began
 
     def tell(self, at: int) -> None:
@@ -107,12 +113,18 @@ class Contestant:
         for cell, one in enumerate(told):
             self.said[at, cell], self.first[at, cell] = one.refined, one.first
             self.low[at, cell], self.high[at, cell] = one.low, one.high
+        for cell, model in enumerate(self.models):
+            said = _mean_of_experts(model)
+            if said is not None:
+                error = np.abs(said - self.task.ys[self.task.origins[at] :][: self.task.horizon, cell])
+                self.windows.sums[MEAN] += float(error.sum())
+                self.windows.truths[MEAN] += len(error)
 
     def answers(self) -> Answers:
         """Return all that was said."""
         task = self.task
         memory = float(np.mean([len(pack(model.state())) for model in self.models]))
-        update = 1e3 * self.learning / (int(task.origins[-1]) * task.cells)
+        update = 1e3 * self.learning / task.ys.size
         forecast = 1e3 * self.telling / self.said[..., 0].size
         return Answers(self.said, update, forecast, memory, self.low, self.high, self.first)
 
@@ -128,7 +140,7 @@ def run(task: Task, rows: Iterable[Row]) -> dict[Row, tuple[Answers, list[Judged
     contestants = [Contestant(row, task) for row in rows]
     places = {origin: at for at, origin in enumerate(task.origins.tolist())}
     voice = Fracast(threads=1) if any(FRACAST in (one.voices or ()) for one in contestants) else None
-    for seen, ys in enumerate(task.ys[: task.origins[-1]].tolist(), 1):
+    for seen, ys in enumerate(task.ys.tolist(), 1):
         asked = [(one, one.learn(ys)) for one in contestants]
         said, spent = _continued(voice, [questions for one, questions in asked if FRACAST in (one.voices or ())])
         for one, questions in asked:
@@ -151,6 +163,19 @@ def _continued(voice: Fracast | None, asked: list[dict[int, Question]]) -> tuple
     spent = (time.process_time() - began) / len(wanted)
     known = {cell: row for cell, row in zip(wanted, said, strict=True) if np.isfinite(row).all()}
     return {cell: row[: wanted[cell].steps] for cell, row in known.items()}, spent
+
+
+def _mean_of_experts(model: TrafficForecaster) -> Array | None:
+    """Return the plain mean of what the experts say in a window that begins now; None if none does.
+
+    It is no answer of the model's, so it is read from where it keeps what its experts said. Their median is no part.
+    """
+    many, cells = model._cells, model._cells._cells
+    here = np.flatnonzero(cells.opened[0] == many.seen)
+    if not len(here):
+        return None
+    said = cells.said[0, here[0], : len(many.names)].astype(float) + cells.base[0, here[0]]
+    return np.nanmean(np.delete(said, many.names.index(MEDIAN), axis=0), axis=0)
 
 
 def _level(question: Question) -> float:

@@ -11,7 +11,7 @@ from river import time_series
 
 from benchmarks.child import in_child
 from benchmarks.resident import anonymous, give_back
-from driftline.models.forecasting import TrafficForecaster
+from driftline.models.forecasting import TrafficForecaster, TrafficForecasters
 from driftline.models.forecasting.fracast import Fracast
 from driftline.models.forecasting.traffic_streams import traffic
 from driftline.models.snapshot import pack
@@ -21,11 +21,11 @@ DISTINCT = 48
 """Cells that learn their past, each up to another hour of the day; the others take over what these have learnt."""
 SEASON, HORIZON, DAYS = 24, 24, 28
 ROUNDS = 3
-STEPS = 3
-"""Values that every cell learns in a round; after each it says its refined forecast."""
+STEPS = 4
+"""Values that every cell learns in a round, a window begins with one of them; after each it says its forecast."""
 BATCHES, HISTORIES, MOST = (64, 256, 1_024), (336, 2_048), 140_000
 """Rows of Fracast's, values of each, and how many of both are measured: more of long histories take minutes."""
-OURS, RIVER, FRACAST = "ours", "River HoltWinters", "Fracast"
+OURS, MANY, RIVER, FRACAST = "ours", "ours, all in one", "River HoltWinters", "Fracast"
 LEARN, TELL, BYTES, STATE = "learn", "forecast", "bytes", "state"
 
 
@@ -45,7 +45,7 @@ class Pace:
 def rounds() -> Iterator[Pace]:
     """Measure ours and River's in turn, each in a process of its own, then Fracast."""
     for at in range(ROUNDS):
-        for who, work in ((OURS, _ours), (RIVER, _river)):
+        for who, work in ((OURS, _ours), (MANY, _many), (RIVER, _river)):
             for what, value in in_child(f"{who}, round {at}", work, at).items():
                 yield Pace(at, who, what, CELLS, 0, float(f"{value:.4g}"))
     for history in HISTORIES:
@@ -84,6 +84,35 @@ def _ours(seed: int) -> dict[str, float]:
 
     told = _timed(made, lambda model: model.told(HORIZON), past)
     return told | {STATE: float(np.mean([len(pack(state)) for state in states]))}
+
+
+def _many(seed: int) -> dict[str, float]:
+    past = traffic(n=SEASON * DAYS, cells=DISTINCT, season=SEASON, seed=seed).volumes
+    taught = TrafficForecasters(DISTINCT, SEASON, HORIZON, voices=("fracast",))
+    for ys in past[:-STEPS]:
+        taught.learn_many(ys)
+        for cell in range(DISTINCT):
+            question = taught.question(cell)
+            if question is not None:
+                taught.hear(cell, "fracast", question.origin, np.resize(question.first, question.steps))
+    places = np.arange(CELLS) % DISTINCT
+    state = {name: value[places] for name, value in taught.state().items()}  # each array has a row for each cell
+    gc.collect()
+    give_back()
+    before = anonymous()
+    model = TrafficForecasters(CELLS, SEASON, HORIZON, voices=("fracast",))
+    model.restore(state)
+    grown = anonymous() - before
+    learning = telling = 0.0
+    for ys in past[-STEPS:]:
+        began = time.process_time()
+        model.learn_many(ys[places])
+        learnt = time.process_time()
+        model.forecast_many(HORIZON)
+        learning += learnt - began
+        telling += time.process_time() - learnt
+    each = 1e6 / (STEPS * CELLS)
+    return {LEARN: each * learning, TELL: each * telling, BYTES: grown / CELLS}
 
 
 def _river(seed: int) -> dict[str, float]:

@@ -84,7 +84,7 @@ def continue_autoregression(model: Autoregression, c: int, past: Any, back: Any,
         out[lead] = min(max(total, low - room), high + room)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _known(back, i, held):  # type: ignore[no-untyped-def]
     """Return lag `i`, or the longest before it that lies in the past."""
     while i > 0 and back[i] > held:
@@ -92,7 +92,7 @@ def _known(back, i, held):  # type: ignore[no-untyped-def]
     return back[i]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _level(past, season):  # type: ignore[no-untyped-def]
     """Return the mean size of the last season's values."""
     first, total = max(0, len(past) - season), 0.0
@@ -101,6 +101,6 @@ def _level(past, season):  # type: ignore[no-untyped-def]
     return total / max(1, len(past) - first)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _cut(z):  # type: ignore[no-untyped-def]
     return min(max(z, -CUT), CUT)

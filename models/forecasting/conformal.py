@@ -34,7 +34,7 @@ STEADY = 0.15
 FARTHEST = 10.0
 ENOUGH = 12.0
 """Judgements before an interval is given."""
-LEAST, MOST = 0.5, 1.3
+LEAST, MOST = 0.5, 1.1
 """Of the level whose quantile is a side; at first half of what is missed lies on each."""
 BEYOND = 10.0
 """How much wider, as a logarithm, an interval is for each unit by which its level is beyond 1."""

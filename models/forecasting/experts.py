@@ -9,6 +9,7 @@ from driftline.models.forecasting import autoregression, smoothing
 from driftline.models.forecasting.autoregression import Autoregression, continue_autoregression, learn_autoregression
 from driftline.models.forecasting.motifs import continue_motifs
 from driftline.models.forecasting.seasonal import continue_season
+from driftline.models.forecasting.series import LARGEST
 from driftline.models.forecasting.smoothing import Smoothing, continue_smoothing, learn_smoothing
 from driftline.models.forecasting.week_mean import continue_mean
 
@@ -29,7 +30,6 @@ COUNT = len(NAMES)
 START = NAMES.index("motif")
 """The one that answers first where no voice does."""
 _MEDIAN = COUNT - 1
-MOST = 1e100
 
 
 class Learnt(NamedTuple):
@@ -80,8 +80,7 @@ def say(learnt, c, past, back, season, n, positive, out):  # type: ignore[no-unt
         for g in range(out.shape[0]):
             if g == _MEDIAN:
                 continue
-            if not abs(out[g, lead]) <= MOST:
-                out[g, lead] = np.nan
-            elif positive and out[g, lead] < 0.0:
-                out[g, lead] = 0.0
+            least = 0.0 if positive else -LARGEST
+            if out[g, lead] == out[g, lead]:
+                out[g, lead] = min(max(out[g, lead], least), LARGEST)
         out[_MEDIAN, lead] = np.nanmedian(out[:_MEDIAN, lead])

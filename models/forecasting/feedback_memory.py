@@ -18,7 +18,7 @@ forecasts refines the next ones. There a language model reads it, here these wei
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit

@@ -38,6 +38,8 @@ def correct(gaps, refined, starts, rounds, shift):  # type: ignore[no-untyped-de
         at each step.
     rounds
         How many proposals are looked for.
+    shift
+        (B,) is written to.
 
     >>> gaps = np.tile(np.array([[3.0, 3.0, 3.0], [2.0, 2.0, 2.0]]), (4, 1, 1))
     >>> shift = np.zeros(2)

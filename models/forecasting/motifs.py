@@ -86,7 +86,7 @@ def continue_motifs(past: Any, season: int, width: int, count: int, positive: bo
     return True
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _level(past, start, width, positive):  # type: ignore[no-untyped-def]
     """Return the mean of a window, and what its values are divided by."""
     total = 0.0
@@ -101,7 +101,7 @@ def _level(past, start, width, positive):  # type: ignore[no-untyped-def]
     return level, (total / width if total > 0.0 else 1.0)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _keep(best, ends, held, most, distance, end):  # type: ignore[no-untyped-def]
     """Put a window among the nearest, which are in order; return how many there are."""
     at = held

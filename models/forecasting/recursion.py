@@ -38,7 +38,7 @@ def absorb(
 
     >>> weights, covariance = np.zeros(1), np.eye(1)
     >>> _ = absorb(weights, covariance, np.ones(1), 1.0, 1.0, 0, 1.0, 3.0, 1.0)
-    >>> weights.tolist(), covariance.tolist()
+    >>> weights.tolist(), covariance.round(9).tolist()
     ([0.5], [[0.5]])
     """
     k = len(weights)
@@ -59,19 +59,15 @@ def absorb(
         norm += phi[i] * total
     for i in range(k):
         weights[i] += direction[i] * (error / norm)
-    for i in range(k):
-        for j in range(k):
-            covariance[i, j] = (covariance[i, j] - direction[i] * direction[j] / norm) / forgetting
+        direction[i] /= norm**0.5
+    _lower(covariance, direction)
+    covariance /= forgetting
 
     given = (1.0 - forgetting) * prior * k
     if given > 0.0:
-        at = turn % k
-        for i in range(k):
-            direction[i] = covariance[at, i]
-        factor = given / (1.0 + given * direction[at])
-        for i in range(k):
-            for j in range(k):
-                covariance[i, j] -= factor * direction[i] * direction[j]
+        column = covariance[turn % k].copy()
+        column *= (given / (1.0 + given * column[turn % k])) ** 0.5
+        _lower(covariance, column)
     return spread
 
 
@@ -88,3 +84,11 @@ def begin_again(weights: Any, covariance: Any, first: int, prior: float) -> None
     if not np.isfinite(weights).all():
         weights[:] = 0.0
         weights[first] = 1.0
+
+
+@njit(cache=True)
+def _lower(covariance, vector):  # type: ignore[no-untyped-def]
+    """Take the square of a vector from the covariance, which stays symmetric to the last bit."""
+    for i in range(len(vector)):
+        for j in range(len(vector)):
+            covariance[i, j] -= vector[i] * vector[j]

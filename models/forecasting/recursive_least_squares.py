@@ -5,15 +5,14 @@ from typing import Any
 import numpy as np
 from river.time_series.base import Forecaster
 
-from driftline.models.base import Array, Plain, array, scalar
+from driftline.models.base import Plain, array, scalar
+from driftline.models.forecasting.recursion import absorb, begin_again
 from driftline.models.forecasting.series import bounded, steps
 from driftline.models.parameters import at_least, positive, season_or_none, within
 
 FARTHEST = 10.0  # scales from the centre at which a value is cut before it is learnt from
 PACE = 0.01  # how fast centre and scale follow the series
 SHRINK = 0.001  # how fast the scale becomes smaller: a quiet night must not make the morning an outlier
-LEAST_SPREAD = 0.01  # scales; smaller usual errors are not believed, or the first change would be ignored for long
-PACE_SPREAD = 0.05  # how fast the usual error follows the errors
 OFF = 4.0  # the factor by which the scale in use may be wrong before everything is re-expressed
 
 
@@ -99,6 +98,13 @@ class RecursiveLeastSquares(Forecaster):  # type: ignore[misc]
         self.variance = 0.0
         self.spread = 1.0  # the usual error, in scales
 
+    @classmethod
+    def warm_up(cls) -> None:
+        """Compile what will be needed: it takes some seconds the first time on a machine."""
+        model = cls(lags=1)
+        for y in (1.0, 2.0, 3.0):
+            model.learn_one(y)
+
     def learn_one(self, y: float, x: dict[Any, Any] | None = None) -> None:
         """Learn the next value of the series."""
         y = bounded(y)
@@ -162,7 +168,7 @@ class RecursiveLeastSquares(Forecaster):  # type: ignore[misc]
         covariance = turn @ self.covariance @ turn.T
         self.covariance = (covariance + covariance.T) / 2
         self.centre, self.scale = centre, scale
-        self._check()
+        begin_again(self.weights, self.covariance, 1, self.prior)
 
     def _update(self, y: float) -> None:
         phi = np.empty(len(self.weights))  # (k,)
@@ -171,39 +177,18 @@ class RecursiveLeastSquares(Forecaster):  # type: ignore[misc]
         phi[1:].clip(-FARTHEST, FARTHEST, out=phi[1:])
         z = min(max((y - self.centre) / self.scale, -FARTHEST), FARTHEST)
 
-        error = z - float(self.weights @ phi)
-        size = abs(error)
-        weight = min(1.0, self.tolerance * self.spread / size) if size > 0.0 else 1.0
-        self.spread += PACE_SPREAD * (min(size, FARTHEST * self.spread) - self.spread)
-        self.spread = max(self.spread, LEAST_SPREAD)
-
-        # Haykin, table 9.1, for an observation of this weight; the update of P is one symmetric product.
-        direction = self.covariance @ phi
-        norm = self.forgetting / weight + float(phi @ direction)
-        self.weights += direction * (error / norm)
-        self._lower(direction / norm**0.5)
-        self.covariance /= self.forgetting
-
-        # Gunnarsson: each step gives one weight, in turn, the share of the prior that forgetting took from all.
-        given = (1 - self.forgetting) * self.prior * len(phi)
-        if given > 0:
-            turn = self.n % len(phi)
-            column = self.covariance[turn]
-            self._lower(column * (given / (1 + given * float(column[turn]))) ** 0.5)
-        self._check()
-
-    def _lower(self, vector: Array) -> None:
-        """Take the square of a vector from the covariance, which stays symmetric to the last bit."""
-        self.covariance -= np.multiply.outer(vector, vector)
-
-    def _check(self) -> None:
-        """Begin anew with the covariance if rounding has spoilt it."""
-        diagonal = self.covariance.diagonal()
-        if not (diagonal.min() > 0 and diagonal.max() < 1e12 / self.prior):
-            self.covariance = np.eye(len(self.weights)) / self.prior
-        if not np.isfinite(self.weights).all():
-            self.weights = np.zeros(len(self.weights))
-            self.weights[1] = 1.0
+        self.spread = absorb(
+            self.weights,
+            self.covariance,
+            phi,
+            z,
+            self.spread,
+            self.n,
+            self.forgetting,
+            self.tolerance,
+            self.prior,
+        )
+        begin_again(self.weights, self.covariance, 1, self.prior)
 
     def state(self) -> dict[str, Plain]:
         """Return what was learnt."""

@@ -1,4 +1,7 @@
-"""Level, damped trend and season by exponential smoothing, for many series in one array."""
+"""Level, damped trend and season by exponential smoothing, for many series in one array.
+
+It is `HoltWinters` in its additive form, compiled, with a shorter start: the first season gives level and season.
+"""
 
 from typing import NamedTuple
 
@@ -6,12 +9,10 @@ import numpy as np
 from numba import njit
 
 from driftline.models.base import Array
+from driftline.models.forecasting.holt_winters import FARTHEST, LEAST, PACE
 
-DAMPING = 0.98
 TOLERANCE = 5.0
-PACE = 0.05
-FARTHEST = 10.0
-LEAST = 1e-6
+"""Usual errors by which a value may be off; one further off is learnt from as if it were at that bound."""
 
 
 class Smoothing(NamedTuple):
@@ -22,43 +23,36 @@ class Smoothing(NamedTuple):
     spread: Array
     """(n,) each; the usual error is 0 while there was none."""
     seasonal: Array
-    """(n, season): value t belongs to place t % season; all 0 where there is no season."""
+    """(n, season): value t belongs to place t % season; of length 0 where there is no season."""
 
 
 def make(series: int, season: int) -> Smoothing:
+    """Return series of which nothing was seen; a season of 0 is none."""
     return Smoothing(np.zeros(series), np.zeros(series), np.zeros(series), np.zeros((series, season)))
 
 
 @njit(cache=True)
 def learn_smoothing(model, c, past, y, n, alpha, beta, gamma, damping):  # type: ignore[no-untyped-def]
+    """Teach series `c` that its value `n` is `y`, after `past`; parameters are those of `HoltWinters`."""
     season = model.seasonal.shape[1]
     if n == 0:
         model.level[c] = y
         return
-    swing = model.seasonal[c, n % season] if season else 0.0
     if season and n == season:
-        m = 0.0
-        for i in range(len(past) - season, len(past)):
-            m += past[i]
-        m /= season
-        for i in range(season):
-            model.seasonal[c, i] = past[len(past) - season + i] - m
-        model.level[c] = m
-        model.trend[c] = 0.0
-        swing = model.seasonal[c, 0]
+        _begin(model, c, past)
+    swing = model.seasonal[c, n % season] if season else 0.0
     line = model.level[c] + damping * model.trend[c]
     error = y - line - swing
-    size = abs(error)
-    bound = TOLERANCE * model.spread[c]
-    if model.spread[c] == 0.0:
+    size, usual = abs(error), model.spread[c]
+    if usual == 0.0:
         model.spread[c] = size
     else:
-        model.spread[c] += PACE * (min(size, FARTHEST * model.spread[c]) - model.spread[c])
-        model.spread[c] = max(model.spread[c], LEAST * abs(line + swing))
-    if bound > 0.0 and size > bound:
+        model.spread[c] = max(usual + PACE * (min(size, FARTHEST * usual) - usual), LEAST * abs(line + swing))
+    bound = TOLERANCE * usual
+    if 0.0 < bound < size:
         error = bound if error > 0 else -bound
     level = line + alpha * error
-    model.trend[c] = beta * (level - model.level[c]) + (1 - beta) * damping * model.trend[c]
+    model.trend[c] = beta * (level - model.level[c]) + (1.0 - beta) * damping * model.trend[c]
     model.level[c] = level
     if season and n >= season:
         model.seasonal[c, n % season] += gamma * error
@@ -66,9 +60,23 @@ def learn_smoothing(model, c, past, y, n, alpha, beta, gamma, damping):  # type:
 
 @njit(cache=True)
 def continue_smoothing(model, c, n, damping, out):  # type: ignore[no-untyped-def]
+    """Continue series `c`, of which `n` values were seen."""
     season = model.seasonal.shape[1]
     line, left = model.level[c], model.trend[c]
     for lead in range(len(out)):
         left *= damping
         line += left
         out[lead] = line + (model.seasonal[c, (n + lead) % season] if season else 0.0)
+
+
+@njit(cache=True)
+def _begin(model, c, past):  # type: ignore[no-untyped-def]
+    """Take the mean of the first season as the level, and the distances from it as the season."""
+    season = model.seasonal.shape[1]
+    first = past[len(past) - season :]
+    mean = 0.0
+    for i in range(season):
+        mean += first[i] / season
+    for i in range(season):
+        model.seasonal[c, i] = first[i] - mean
+    model.level[c], model.trend[c] = mean, 0.0

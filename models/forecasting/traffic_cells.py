@@ -15,9 +15,9 @@ from driftline.models.forecasting.leads import Plan
 from driftline.models.forecasting.winsor import mean_within
 from driftline.models.held import hold
 
-FIRST, REFINED, LOW, HIGH = range(4)
-"""The rows of an answer."""
-ROWS = 4
+FIRST, REFINED, LOW, HIGH, MIXED = range(5)
+"""The rows of an answer; the last is the mean of the experts, before further rounds."""
+ROWS = 5
 PACE_NEXT, PACE = 0.02, 0.1
 """How fast intervals follow their misses: judged at each step, and in each window."""
 OUT = 0.05
@@ -58,7 +58,7 @@ class Cells(NamedTuple):
 def make(n: int, plan: Plan, voices: int) -> Cells:
     """Return cells that have seen nothing."""
     count, ranges = experts.COUNT + voices, len(plan.ends)
-    windows = -(-plan.horizon // plan.rhythm) + (1 if plan.rounds == 1 else more_rounds.PAST)
+    windows = _apart(plan) * (1 if plan.rounds == 1 else more_rounds.PAST) + 1
     return Cells(
         history=np.zeros((n, plan.held)),
         missing=np.zeros((n, plan.held), bool),
@@ -68,13 +68,19 @@ def make(n: int, plan: Plan, voices: int) -> Cells:
         memory=feedback_memory.make(n, ranges, count),
         bands=conformal.make(n, ranges, plan.season),
         next=np.zeros((n, count)),
-        answer=np.zeros((n, ROWS)) + np.array([0.0, 0.0, np.nan, np.nan]),
+        answer=np.zeros((n, ROWS)) + np.array([0.0, 0.0, np.nan, np.nan, 0.0]),
         opened=np.full((n, windows), -1),
         base=np.zeros((n, windows)),
         said=np.full((n, windows, count + ROWS, len(plan.leads)), np.nan, np.float32),
         spoken=np.full((n, voices, plan.horizon + plan.rhythm), np.nan),
         asked=np.full((n, voices), -1),
     )
+
+
+@njit(cache=True)
+def _apart(plan):  # type: ignore[no-untyped-def]
+    """Return after how many windows one begins that does not overlap."""
+    return -(-plan.horizon // plan.rhythm)
 
 
 @njit(cache=True)
@@ -194,33 +200,40 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
             feedback_memory.weigh(cells.memory, c, b, house, weights)
             below, above = conformal.sides(cells.bands, c, b, _enough(plan, b))
         first = said[experts.START, lead]
+        if first != first:
+            first = said[0, lead]  # at the ends of what floats hold
         for g in range(count - 1, house - 1, -1):
             if said[g, lead] == said[g, lead]:
                 first = said[g, lead]
+        refined = mixed = mean_within(weights, said[:, lead], OUT)
         if b > 0 and method >= 0 and said[method, lead] == said[method, lead]:
-            refined = said[method, lead] + shift[b]
-        else:
-            refined = mean_within(weights, said[:, lead], OUT) + shift[b]
+            refined = said[method, lead]
+        refined += shift[b]
         if positive and refined < 0.0:
             refined = 0.0
         unit = conformal.scale(cells.bands, c, (n + lead) % plan.season)
         low, high = refined - below * unit, refined + above * unit
+        if lead >= plan.horizon:  # no forecast so far ahead is ever judged
+            low = high = math.nan
         if positive and low < 0.0:
             low = 0.0
-        answer[FIRST, lead], answer[REFINED, lead] = first, refined
+        answer[FIRST, lead], answer[REFINED, lead], answer[MIXED, lead] = first, refined, mixed
         answer[LOW, lead], answer[HIGH, lead] = low, high
     return said, answer
 
 
 @njit(cache=True)
 def _gaps(cells, plan, c):  # type: ignore[no-untyped-def]
-    """Return truth less forecast of the experts and of the answer on the newest judged windows, (K, G + 1, J)."""
+    """Return truth less forecast of the experts and of their mean on the newest judged windows, (K, G + 1, J).
+
+    They do not overlap: what one was off by would tell of the next.
+    """
     count, most = cells.next.shape[1], len(plan.leads)
     found, k = np.full((more_rounds.PAST, count + 1, most), np.nan), 0
     newest = (cells.seen[c] - plan.horizon) // plan.rhythm
     for back in range(more_rounds.PAST):
-        origin = (newest - back) * plan.rhythm
-        w = (newest - back) % cells.opened.shape[1]
+        number = newest - back * _apart(plan)
+        origin, w = number * plan.rhythm, number % cells.opened.shape[1]
         if origin <= 0 or cells.opened[c, w] != origin:
             continue
         for j in range(most):
@@ -229,7 +242,7 @@ def _gaps(cells, plan, c):  # type: ignore[no-untyped-def]
                 y = float(_less(cells.history[c, at], cells.base[c, w]))
                 for g in range(count):
                     found[k, g, j] = y - cells.said[c, w, g, j]
-                found[k, count, j] = y - cells.said[c, w, count + REFINED, j]
+                found[k, count, j] = y - cells.said[c, w, count + MIXED, j]
         k += 1
     return found[:k]
 

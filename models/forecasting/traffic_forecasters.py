@@ -107,7 +107,7 @@ class TrafficForecasters:
         ]
 
     def answers(self, horizon: int) -> Array:
-        """Return first and refined forecast, low and high of each cell, (n, 4, horizon)."""
+        """Return the rows of `traffic_cells` for each cell, (n, rows, horizon)."""
         found = np.empty((self.n, traffic_cells.ROWS, steps(horizon)))
         traffic_cells.forecast(self._held, self._spoken(horizon), found)
         return found
@@ -115,7 +115,7 @@ class TrafficForecasters:
     def weights(self, lead: int) -> list[dict[str, float]]:
         """Return the weights of the experts for forecasts so far ahead, of each cell."""
         b = min(int(np.searchsorted(self._plan.ends, lead)), len(self._plan.ends) - 1)
-        silent = ~np.isfinite(self._spoken(lead)).any(axis=2)
+        silent = np.isnan(self._spoken(lead)[:, :, :1]).all(axis=2).reshape(self.n, -1)
         weights, found = np.empty(len(self.names)), []
         for c in range(self.n):
             traffic_cells.weights_of(self._held, c, b, weights)
@@ -204,7 +204,7 @@ class TrafficForecasters:
         if values.shape != (self.horizon + self.rhythm,) or not np.isfinite(values).all():
             return None
         largest = np.abs(self._cells.history[c]).max()
-        return values if np.abs(values).max() <= ABSURD * max(largest, 1e-300) else None
+        return values if np.abs(values).max() <= (ABSURD * largest or LARGEST) else None
 
     # -- feedback ----------------------------------------------------------------------------------------------------
 
@@ -225,7 +225,7 @@ class TrafficForecasters:
         return self._window(c, max(over, default=-1))
 
     def _window(self, c: int, origin: int) -> tuple[Verdict, Array, Array, Array] | None:
-        """Return the verdict on a window, with all forecasts (G + 4, J), truths (J,), and times (J,)."""
+        """Return the verdict on a window, with all forecasts (G + rows, J), truths (J,), and times (J,)."""
         slots = np.flatnonzero(self._cells.opened[c] == origin)
         if origin < 0 or not len(slots):
             return None

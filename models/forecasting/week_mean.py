@@ -32,7 +32,7 @@ def continue_mean(past: Any, season: int, out: Any) -> None:
         count = 0
         for day in range(1, DAYS + 1):
             at = n + lead - day * season
-            if 0 <= at:
+            if at >= 0:
                 values[count] = past[at]
                 count += 1
         out[lead] = mean_within(weights[:count], values[:count], OUT) if count else past[n - 1]

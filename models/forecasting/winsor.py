@@ -41,7 +41,7 @@ def mean_within(weights: Any, said: Any, out: float) -> float:
     if held == 0:
         return math.nan
     if not total > 0.0:
-        return said[order[held // 2]]
+        return float(said[order[held // 2]])
     low, high, gone, found = said[order[0]], said[order[held - 1]], 0.0, False
     for i in range(held):
         gone += weights[order[i]]
