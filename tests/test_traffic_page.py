@@ -86,7 +86,6 @@ def test_its_words_are_those_of_the_counters():
 
 def test_what_it_points_to_is_there():
     for name in re.findall(r"\]\((\w[\w.-]+)\)", PAGE):
-        if name != "traffic-bench.md":  # written by `make bench-traffic`
-            assert (ROOT / "docs" / name).exists(), name
+        assert (ROOT / "docs" / name).exists(), name
     for name in re.findall(r"`((?:tests|deploy|services)/[\w./]+)`", PAGE):
         assert (ROOT / name).exists(), name
