@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from driftline.models.base import Plain, Question, Told, Verdict
 from driftline.streams.bins import Bins, season_of
-from driftline.streams.config import ModelConfig
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.series import Judged, Series
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from driftline.models.base import Question, Told
 from driftline.streams.cell import Cell
-from driftline.streams.config import ModelConfig
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.refined_scores import RefinedScores
 from driftline.streams.registry import build
 from driftline.streams.scores import ForecastScores, Guess, Scores

@@ -32,8 +32,8 @@ from driftline.services.contest_rows import contest_rows, contests_table
 from driftline.services.refined_rows import refined_table
 from driftline.services.score_rows import score_rows, scores_table
 from driftline.services.settings import Settings
-from driftline.streams.config import ModelConfig
 from driftline.streams.forecast_slot import ForecastSlot
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.registry import MODELS
 
 models = typer.Typer(invoke_without_command=True)
