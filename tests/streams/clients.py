@@ -5,7 +5,10 @@ from types import SimpleNamespace
 from confluent_kafka import KafkaError, KafkaException
 from world import CONFIG
 
-NAMES = (CONFIG.topic, CONFIG.label_topic, CONFIG.prediction_topic, CONFIG.request_topic, CONFIG.joined_topic)
+NAMES = (
+    CONFIG.topic, CONFIG.label_topic, CONFIG.prediction_topic, CONFIG.request_topic, CONFIG.joined_topic,
+    CONFIG.question_topic,
+)  # fmt: skip
 TOPICS = {name: SimpleNamespace(partitions=[0]) for name in NAMES}
 
 

@@ -77,7 +77,7 @@ def test_the_time_and_key_are_those_of_the_message(records):
 def test_what_is_published_can_be_decoded(records):
     for record in records[:200]:
         decoded = Decoder(type(record.value)).decode(record.payload)
-        assert decoded.at == record.at
+        assert decoded.at == record.value.at
 
 
 def test_it_says_how_many_there_will_be(source, records):
