@@ -138,6 +138,19 @@ class Verdict(NamedTuple):
     """The same in sentences, by facet."""
 
 
+class Recent(NamedTuple):
+    """What a forecaster remembers, for people to look at."""
+
+    seen: int
+    """How many values have come, missing ones too."""
+    history: Array
+    """The values remembered, the oldest first; nan is a missing one."""
+    verdict: Verdict | None
+    """On the newest forecast whose truth has come."""
+    voices: dict[str, int]
+    """How many values had come when the newest forecast of each voice began; without those that never were heard."""
+
+
 @runtime_checkable
 class Advised(Protocol):
     """A forecaster that refines its answers by feedback, and hears voices from outside.
@@ -160,6 +173,10 @@ class Advised(Protocol):
 
     def verdict(self) -> Verdict | None:
         """Return what is said of the forecast whose last truth came with the last value."""
+        ...
+
+    def recent(self) -> Recent:
+        """Return what it remembers: the series, the newest verdict, the voices that were heard."""
         ...
 
 

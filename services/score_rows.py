@@ -7,11 +7,16 @@ from typing import Any
 
 from rich.table import Table
 
+from driftline.services.refined_rows import refined_row, told
 from driftline.streams.lane import Lane
 
 
 def score_rows(lane: Lane) -> Iterator[dict[str, Any]]:
-    """Yield a row for each model and contest of a lane: its scores, and those of the baselines beside them."""
+    """Yield a row for each model and contest of a lane: its scores, and those of the baselines beside them.
+
+    And under `refined`, of a forecaster that refines its answers by feedback, whether that pays; else None.
+    """
+    slots = {slot.name: slot for slot in lane.slots}
     champions = {contest.champion: name for name, contest in lane.contests.items()}
     for model, (scores, baselines) in lane.scores().items():
         yield {
@@ -23,6 +28,7 @@ def score_rows(lane: Lane) -> Iterator[dict[str, Any]]:
             "n": scores.n,
             "scores": scores.values(),
             "baselines": {name: board.values() for name, board in baselines.items()},
+            "refined": refined_row(slots.get(model)),
         }
 
 
@@ -45,5 +51,8 @@ def scores_table(rows: Iterable[dict[str, Any]]) -> Table:
                 f"{name} {said[metric]:.4g}" for name, said in row["baselines"].items() if metric in said
             )
             table.add_row(*head, metric, f"{value:.4g}", beside or "-")
+            head = ["", "", "", ""]
+        for metric, value, beside in told(row.get("refined")):
+            table.add_row(*head, metric, value, beside)
             head = ["", "", "", ""]
     return table

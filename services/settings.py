@@ -41,7 +41,9 @@ from driftline.services.settings_sources import (
     toml_file,
 )
 from driftline.services.toml_lines import KeyPath
-from driftline.streams.config import NAME, Part, StreamConfig
+from driftline.streams.config import StreamConfig
+from driftline.streams.model_config import NAME
+from driftline.streams.part import Part
 
 DEFAULT = Path(__file__).with_name("driftline.toml")
 """The shipped configuration, taken where the user has none."""

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from driftline.services.toml_lines import KeyPath
-from driftline.streams.config import ALARM_TOPIC, TOPIC, Drift, ModelConfig
+from driftline.streams.config import ALARM_TOPIC, TOPIC
 from driftline.streams.detectors import make
+from driftline.streams.model_config import Drift, ModelConfig
 from driftline.streams.registry import MODELS, build, class_of
 
 MASK = "**********"

@@ -32,6 +32,7 @@ MEETING = {
     "requests": "lanes cannot publish",
     "joined events": "lanes cannot publish",
     "heavy predictions": "the worker cannot publish",
+    "questions": "lanes cannot publish",
 }
 """The topics that must have as many partitions as their stream's events, and what is so where they have not."""
 
@@ -49,7 +50,7 @@ class Plan:
     config: Mapping[str, str]
     what: str
     """What it carries: `events`, `labels`, `predictions`, `dead letters`, `alarms`; for heavy models `requests`,
-    `joined events` and `heavy predictions`."""
+    `joined events` and `heavy predictions`; for voices `questions`."""
     stream: str | None
     """The stream that it belongs to; None for the alarms of all."""
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from driftline.models.base import Plain, Question, Told, Verdict
 from driftline.streams.bins import Bins, season_of
-from driftline.streams.config import ModelConfig
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.series import Judged, Series
 
 
@@ -35,7 +35,8 @@ class Cell:
         seconds = config.step_seconds
         self._bins: Bins | None = None
         if seconds is not None:
-            self._bins = Bins(0.0 if seconds == "discover" else seconds, config.counter, int(config.season or 0))
+            season = config.season if isinstance(config.season, int) else 0  # a day's, once a step is known
+            self._bins = Bins(0.0 if seconds == "discover" else seconds, config.counter, season)
         self.series = make(config.season) if isinstance(config.season, int) else None
         if self.series is None and self._bins is not None and self._bins.found:
             self._begin(self._bins)
@@ -63,6 +64,18 @@ class Cell:
                 if verdict is not None:
                     verdicts.append(verdict)
         return Stepped(*series.said(), judged, verdicts, question)
+
+    @property
+    def clock(self) -> tuple[float, float] | None:
+        """When the last step was, in event time, and how long a step is, in seconds; None while that is unknown."""
+        if self._bins is None or self._bins.last is None:
+            return None
+        return self._bins.last, self._bins.seconds
+
+    @property
+    def waiting(self) -> int:
+        """How many readings wait until the length of a step is known."""
+        return 0 if self._bins is None else len(self._bins.waiting)
 
     def counts(self) -> Counter[str]:
         """Return, and forget, what became of readings."""

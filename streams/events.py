@@ -186,7 +186,7 @@ class Prediction(Message):
     high: Values | None = None
     """Upper bounds of the same."""
     weights: Shares | None = None
-    """What each expert counts in the refined forecast of the next step, by name."""
+    """What each expert counts in the refined forecast of the last step of the horizon, by name."""
     feedback: Text | None = None
     """What is said of the forecast whose last truth came with this event; null where none was judged."""
 

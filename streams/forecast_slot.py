@@ -7,7 +7,7 @@ from typing import Any
 
 from driftline.models.base import Question, Told
 from driftline.streams.cell import Cell
-from driftline.streams.config import ModelConfig
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.refined_scores import RefinedScores
 from driftline.streams.registry import build
 from driftline.streams.scores import ForecastScores, Guess, Scores
@@ -31,6 +31,8 @@ class ForecastSlot(Slot):
         """Readings by what became of them, `bins.OUTCOMES`."""
         self.heard: Counter[str] = Counter()
         """Forecasts of voices from outside, by `voice/outcome`."""
+        self.asked = 0
+        """Questions to voices from outside, each to all of them."""
         self.questions: list[tuple[Arrival, Question]] = []
         """What voices are to be asked, since the lane took the last ones."""
         super().__init__(name, index, config, lane, vault, clock)
@@ -69,6 +71,7 @@ class ForecastSlot(Slot):
         self.steps += cell.counts()
         if stepped.question is not None and self.config.voices:
             self.questions.append((one, stepped.question))
+            self.asked += 1
         for judged in stepped.judged:
             for voice, said in judged.items():
                 board = scores if voice == "model" else self._voices[voice]
@@ -102,7 +105,7 @@ class ForecastSlot(Slot):
     def desk(self) -> dict[str, Any]:
         """Return all that is kept beside the models and the watch, as plain values."""
         more = {"refined": self.refined.state(), "steps": dict(self.steps), "heard": dict(self.heard)}
-        return super().desk() | more
+        return super().desk() | more | {"asked": self.asked}
 
     def restore_desk(self, desk: dict[str, Any]) -> None:
         """Take what another has kept."""
@@ -110,6 +113,7 @@ class ForecastSlot(Slot):
         if "refined" in desk:
             self.refined.restore(desk["refined"])
         self.steps, self.heard = Counter(desk.get("steps", {})), Counter(desk.get("heard", {}))
+        self.asked = desk.get("asked", 0)
 
 
 def _more(told: Told, feedback: str) -> Any:

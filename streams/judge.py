@@ -12,9 +12,10 @@ from typing import Any
 
 from driftline.streams import letters
 from driftline.streams.baselines import Panel
-from driftline.streams.config import ModelConfig, StreamConfig
+from driftline.streams.config import StreamConfig
 from driftline.streams.contest import Contest, Promotion
 from driftline.streams.letters import Out
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.scores import Guess
 from driftline.streams.slots import Lesson
 from driftline.streams.tasks import TASKS, Task

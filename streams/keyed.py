@@ -101,6 +101,10 @@ class Keyed(Generic[T]):
         held = self._held.get(key)
         return None if held is None else self._awake(key, held)
 
+    def last_at(self, key: str) -> float:
+        """Return the event time of the key's last event. Raises `KeyError` where there is none."""
+        return self._held[key].at
+
     def drop(self) -> None:
         """Forget all keys."""
         for key in self._held:

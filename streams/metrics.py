@@ -48,6 +48,7 @@ _COUNTERS = {
     "drift_false_alarms": ("Alarms on these: false, for they have no order.", ("stream", "model", "signal")),
     "model_events": ("Events in a model's life, such as clusters that split, by kind.", ("stream", "model", "kind")),
     "steps": ("Readings of series, and missing steps, by what became of them.", ("stream", "model", "outcome")),
+    "questions": ("Questions to voices from outside; each goes to all of them.", ("stream", "model")),
     "voices": (
         "Forecasts of voices from outside, by what became of them.",
         ("stream", "model", "voice", "outcome"),
@@ -90,7 +91,7 @@ _GAUGES = {
         ("stream", "partition", "model", "expert", "of"),
     ),
     "expert_weight": (
-        "What each expert counts in the refined forecast of the next step, on average over the last judged forecasts.",
+        "What each expert counts in forecasts of the last step of the horizon, on average over the last judged ones.",
         ("stream", "partition", "model", "expert"),
     ),
     "checkpoint_age_seconds": ("Time since the last checkpoint, in seconds.", ("stream", "partition")),
@@ -194,6 +195,7 @@ class RunnerCollector(Collector):
                 totals["drift_false_alarms"][stream, slot.name, signal] += twin.alarms
             if isinstance(slot, ForecastSlot):
                 totals["refinements"][stream, slot.name] += slot.refined.windows
+                totals["questions"][stream, slot.name] += slot.asked
                 for outcome, count in slot.steps.items():
                     totals["steps"][stream, slot.name, outcome] += count
                 for who, count in slot.heard.items():

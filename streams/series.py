@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from driftline.models.base import Advised, Forecaster, Plain, Told
+from driftline.models.base import Advised, Array, Forecaster, Plain, Told
 from driftline.streams.tasks import number
 from driftline.streams.vault import decode, encode
 
@@ -50,6 +50,11 @@ class Series:
         self._take(model)
         self._said: tuple[list[float], Told | None] | None = None
         """What `said` has found, until something new is learnt or heard."""
+
+    @property
+    def values(self) -> Array:
+        """The last values, the oldest first; in place of a missing one stands the one before it."""
+        return self._values[: self._count][::-1].copy()
 
     def _take(self, model: Forecaster) -> None:
         self.model = model

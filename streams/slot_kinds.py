@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from driftline.streams.config import ModelConfig
 from driftline.streams.forecast_slot import ForecastSlot
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.slots import Clock, EventSlot, Slot
 from driftline.streams.tasks import TASKS
 from driftline.streams.vault import Vault

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from driftline.models.base import News, Reclusterable
-from driftline.streams.config import ModelConfig
 from driftline.streams.contest import Contest, Promotion
 from driftline.streams.keyed import Keyed
 from driftline.streams.masses import dead
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.past import Change
 from driftline.streams.registry import build
 from driftline.streams.scores import Guess, Scores

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from driftline.streams.part import Part
 
 CHAT_ONLY = (
     "base_url",
@@ -24,7 +26,7 @@ CHAT_ONLY = (
 """Fields that a voice of another kind does not have."""
 
 
-class VoiceConfig(BaseModel):
+class VoiceConfig(Part):
     """One voice: Fracast in the side worker, or a language model behind an OpenAI-compatible server.
 
     >>> VoiceConfig(kind="chat", base_url="http://127.0.0.1:8000", model="llama-3.2-1b").endpoint

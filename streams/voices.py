@@ -46,7 +46,8 @@ class Voices:
 
     def _question(self, model: str, one: Arrival, asked: Asked) -> Out:
         name = f"question/{model}/{self._events}/{self._partition}/{one.offset}"
-        history = [None if value != value else value for value in asked.history.tolist()]
+        newest = asked.history[-events.MAX_STEPS :].tolist()
+        history = [None if value != value else value for value in newest]
         value = encode(
             Question(
                 name, model, one.id, one.key, one.at, asked.origin, asked.steps, asked.season, history,

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from driftline.streams.config import Drift
 from driftline.streams.drift import Watch
 from driftline.streams.masses import Masses
+from driftline.streams.model_config import Drift
 from driftline.streams.past import Change
 from driftline.streams.signals import Signal
 from driftline.streams.tasks import NO_CLUSTER

@@ -2,12 +2,14 @@ import json
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import compose
 import pytest
 
 from driftline.services.servers.kafka_jars import kafka_version
+from driftline.services.settings import read
 
 ROOT = Path(__file__).resolve().parent.parent
 # The program itself: the command of that name in the virtual environment is a wrapper that hides its exit status.
@@ -30,6 +32,8 @@ METRICS = {
     "driftline_drift_tested_total",
     "driftline_drifts_total",
     "driftline_evidence",
+    "driftline_expert_error",
+    "driftline_expert_weight",
     "driftline_label_delay_seconds",
     "driftline_labels_total",
     "driftline_lag",
@@ -37,11 +41,15 @@ METRICS = {
     "driftline_predict_seconds_total",
     "driftline_predictions_total",
     "driftline_promotions_total",
+    "driftline_questions_total",
     "driftline_ready",
+    "driftline_refinements_total",
     "driftline_rejected_total",
     "driftline_replayed_total",
     "driftline_restore_seconds",
     "driftline_score",
+    "driftline_steps_total",
+    "driftline_voices_total",
     "driftline_waiting",
 }
 
@@ -177,8 +185,10 @@ def test_what_the_image_is_made_of_is_sent_to_the_builder():
 @pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/dashboards/driftline.json"])
 def test_dashboard_and_alerts_ask_for_metrics_that_exist(file):
     text = (ROOT / "deploy" / file).read_text()
-    # Those of the worker are compared with what it tells, in test_worker_metrics.py.
-    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\bdriftline_(?!worker_)\w+", text)}
+    # Those of the worker, of its voices and of language models are compared with what these tell:
+    # test_worker_metrics.py, test_voice_worker.py, test_chat_agents.py.
+    ours = re.findall(r"\bdriftline_(?!worker_|voice_|chat_)\w+", text)
+    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in ours}
     assert asked
     assert asked <= METRICS
 
@@ -186,3 +196,35 @@ def test_dashboard_and_alerts_ask_for_metrics_that_exist(file):
 def test_the_dashboard_shows_every_metric():
     text = (ROOT / "deploy" / "grafana" / "dashboards" / "driftline.json").read_text()
     assert {name for name in METRICS if not re.search(rf"\b{name}(_bucket)?\b", text)} == set()
+
+
+def test_each_panel_has_a_place_and_a_number_of_its_own():
+    panels = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "driftline.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) == 23
+
+
+def test_the_worker_brings_what_voices_need(services):
+    assert services["worker"]["build"]["args"]["EXTRAS"] == "torch"
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert any(name.startswith("fracast") for name in extras["torch"])
+
+
+def test_the_variable_that_points_a_voice_at_a_server_is_one_that_there_is(tmp_path):
+    [(name, url)] = re.findall(
+        r"^ +#(DRIFTLINE_STREAMS__\w+): (\S+)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE
+    )
+    example = (ROOT / "services" / "driftline.toml").read_text()
+    start = example.index("#  [streams.cells]")
+    lines = example[start : example.index("# ---", start)].splitlines()
+    path = tmp_path / "driftline.toml"
+    path.write_text("\n".join(line.removeprefix("#  ") for line in lines))
+    settings = read(path, {name: url}, {}).settings
+    assert settings.streams["cells"].models["volume"].voices["llm"].base_url == url

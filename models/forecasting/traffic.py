@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from river.time_series.base import Forecaster
 
-from driftline.models.base import Plain, Question, Told, Verdict
+from driftline.models.base import Plain, Question, Recent, Told, Verdict
 from driftline.models.forecasting.traffic_forecasters import TrafficForecasters
 
 
@@ -122,6 +122,10 @@ class TrafficForecaster(Forecaster):  # type: ignore[misc]
     def verdict(self) -> Verdict | None:
         """Return how the window was whose last truth came with the value learnt last; None if there was none."""
         return self._cells.verdict(0)
+
+    def recent(self) -> Recent:
+        """Return what is remembered: the series, the verdict on the newest window that is over, the voices heard."""
+        return self._cells.recent(0)
 
     def state(self) -> dict[str, Plain]:
         """Return what was learnt."""

@@ -18,7 +18,7 @@ from driftline.models.held import hold
 FIRST, REFINED, LOW, HIGH, MIXED = range(5)
 """The rows of an answer; the last is the mean of the experts, before further rounds."""
 ROWS = 5
-PACE_NEXT, PACE = 0.02, 0.1
+PACE_NEXT, PACE = 0.02, 0.15
 """How fast intervals follow their misses: judged at each step, and in each window."""
 OUT = 0.05
 """A share of the experts that cannot pull the others along."""

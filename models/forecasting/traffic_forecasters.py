@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from driftline.models import arrays
-from driftline.models.base import Array, Plain, Question, Told, Verdict
+from driftline.models.base import Array, Plain, Question, Recent, Told, Verdict
 from driftline.models.forecasting import autoregression, experts, fracast, leads, traffic_cells, validator
 from driftline.models.forecasting.series import LARGEST, steps
 from driftline.models.forecasting.traffic_cells import FIRST, HIGH, LOW, REFINED
@@ -162,9 +162,7 @@ class TrafficForecasters:
             return None
         count = self.horizon + self.rhythm
         feedback: dict[str, str] = {}
-        judged = self._window(
-            c, max((o for o in self._cells.opened[c] if 0 <= o <= self.seen - self.horizon), default=-1)
-        )
+        judged = self._judged(c)
         if judged is not None:
             verdict, said, truth, at = judged
             feedback |= verdict.text
@@ -214,6 +212,17 @@ class TrafficForecasters:
         """Return how the window of cell `c` was whose last truth came with the value learnt last."""
         found = self._window(c, self.seen - self.horizon)
         return None if found is None else found[0]
+
+    def recent(self, c: int) -> Recent:
+        """Return what is remembered of cell `c`."""
+        judged = self._judged(c)
+        asked = {voice: int(at) for voice, at in zip(self.voices, self._cells.asked[c], strict=True) if at >= 0}
+        return Recent(self.seen, self.history(c), None if judged is None else judged[0], asked)
+
+    def _judged(self, c: int) -> tuple[Verdict, Array, Array, Array] | None:
+        """Return the newest window whose truth has come; see `_window`."""
+        over = [origin for origin in self._cells.opened[c] if 0 <= origin <= self.seen - self.horizon]
+        return self._window(c, max(over, default=-1))
 
     def _window(self, c: int, origin: int) -> tuple[Verdict, Array, Array, Array] | None:
         """Return the verdict on a window, with all forecasts (G + rows, J), truths (J,), and times (J,)."""

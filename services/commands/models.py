@@ -11,7 +11,9 @@ from rich.table import Table
 from driftline.models.base import Pictured
 from driftline.models.clustering.life import ClusterLife, Living
 from driftline.services import checkpoints
+from driftline.services.cell_view import newest_keys
 from driftline.services.cluster_rows import clusters_table, history_table, life_as_json
+from driftline.services.commands.model_cell import LISTED, list_cells, show_cell
 from driftline.services.commands.model_versions import rollback, versions
 from driftline.services.console import (
     FAILURE,
@@ -27,9 +29,11 @@ from driftline.services.console import (
     settings_of,
 )
 from driftline.services.contest_rows import contest_rows, contests_table
+from driftline.services.refined_rows import refined_table
 from driftline.services.score_rows import score_rows, scores_table
 from driftline.services.settings import Settings
-from driftline.streams.config import ModelConfig
+from driftline.streams.forecast_slot import ForecastSlot
+from driftline.streams.model_config import ModelConfig
 from driftline.streams.registry import MODELS
 
 models = typer.Typer(invoke_without_command=True)
@@ -79,18 +83,21 @@ def show_model(
     as_json: Json = False,
     png: Annotated[
         Path | None,
-        typer.Option(help="Also draw its hierarchy or clusters here; of several lanes, one file each."),
+        typer.Option(help="Also draw its hierarchy, its clusters or the cell here; of several lanes, one file each."),
     ] = None,
+    cell: Annotated[str | None, typer.Option(help="Of a forecaster: show this key alone.")] = None,
 ) -> None:
     """Show a model's scores beside its baselines, in each lane, as of the newest snapshot.
 
-    And what it has to show of itself: a hierarchy, or its clusters now and what became of those before.
+    And what it has to show of itself: a hierarchy, or its clusters now and what became of those before. With --cell,
+    one key of a forecaster: its last values, the forecast, what became of earlier ones, and what its experts count.
 
     For example:
 
         driftline models show sensors tree
         driftline models show yeast ihomer --png labels.png
         driftline models show sensors clusters --png clusters.png
+        driftline models show cells volume --cell cell-3 --png cell.png
     """
     with explained():
         settings = connected(config, kafka=False, redis=True)
@@ -102,6 +109,7 @@ def show_model(
     rows = []
     pictures: list[tuple[int, Pictured]] = []
     lives: list[tuple[int, ClusterLife]] = []
+    series: list[tuple[int, ForecastSlot]] = []
     for one in found:
         if one is None or one.state is None or one.header is None or model not in one.header.models:
             continue
@@ -110,6 +118,8 @@ def show_model(
             pictures.append((one.state.partition, slot.model))
         if slot.keyed is None and isinstance(slot.model, Living):
             lives.append((one.state.partition, slot.model.life()))
+        if isinstance(slot, ForecastSlot):
+            series.append((one.state.partition, slot))
         rows.append(
             next(row for row in score_rows(one.state) if row["model"] == model)
             | {
@@ -122,11 +132,18 @@ def show_model(
             }
         )
     about = _about(stream, model, known.models[model])
+    if cell is not None:
+        show_cell(about, series, cell, png, as_json)
+        return
+    if png is not None and series:
+        fail("--png draws one series of a forecaster: say which with --cell", USAGE)
     drawn = _draw(pictures, lives, png, f"{stream}: {model}") if png is not None else []
     if as_json:
         hierarchies = {str(partition): picture.draw() for partition, picture in pictures}
         told = {str(partition): life_as_json(life) for partition, life in lives}
-        say_json(about | {"lanes": rows, "hierarchies": hierarchies, "lives": told, "files": drawn})
+        cells = [key for key, _ in newest_keys([slot for _, slot in series], LISTED)]
+        more = {"hierarchies": hierarchies, "lives": told, "cells": cells, "files": drawn}
+        say_json(about | {"lanes": rows} | more)
         return
     for name, value in about.items():
         out.print(f"{name:>11}  {value}", markup=False, highlight=False)
@@ -134,6 +151,8 @@ def show_model(
         out.print("no snapshot holds it yet")
         return
     out.print(scores_table(rows))
+    if any(row["refined"] for row in rows):
+        out.print(refined_table(rows))
     for row in rows:
         keys = "" if row["keys"] is None else f", {row['keys']:,} keys"
         out.print(
@@ -146,6 +165,7 @@ def show_model(
         out.print(f"\nlane {partition}", highlight=False)
         out.print(clusters_table(life))
         out.print(history_table(life))
+    list_cells(series)
     for path in drawn:
         out.print(f"drawn: {path}", markup=False, highlight=False)
 

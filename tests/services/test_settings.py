@@ -25,7 +25,8 @@ from driftline.services.settings import (
     snapshot_key,
 )
 from driftline.services.settings_errors import ConfigError
-from driftline.streams.config import ContestConfig, Drift, ModelConfig, Rhythm, StreamConfig, Waiting, WorkerConfig
+from driftline.streams.config import ContestConfig, Rhythm, StreamConfig, Waiting
+from driftline.streams.model_config import Drift, ModelConfig, WorkerConfig
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 KEY = "correct horse battery staple"

@@ -7,6 +7,7 @@ The streams process is killed in the midst of refinement, the worker too.
 import asyncio
 import contextlib
 import itertools
+import json
 import threading
 import time
 
@@ -114,7 +115,7 @@ def bench(tmp_path, broker, redis_url):
     return Bench(tmp_path, broker, redis_url)
 
 
-def test_forecasts_are_refined_by_voices_and_feedback_and_nothing_is_lost_whatever_dies(bench):
+def test_forecasts_are_refined_by_voices_and_feedback_and_nothing_is_lost_whatever_dies(bench, tmp_path):
     source = Cells("s", cells=CELLS, days=DAYS, counter=True, faults=0.02, seed=1)
     kafka = bench.settings.kafka.brokers
     with language_model(misbehaving()) as url:
@@ -146,6 +147,12 @@ def test_forecasts_are_refined_by_voices_and_feedback_and_nothing_is_lost_whatev
                     side.kill()
             shown = bench.run("models", "show", "s", "volume")
             assert shown.exit_code == 0, shown.output
+            assert "mae_refined" in shown.output
+            png = tmp_path / "cell.png"
+            one = bench.run("models", "show", "s", "volume", "--cell", "cell-1", "--json", "--png", str(png))
+            assert one.exit_code == 0, one.output
+            one_cell = one.output
+            assert png.stat().st_size > 10_000
 
     found = bench.predictions()
     assert len(found) == len({one.of for one in found}) == count
@@ -185,6 +192,12 @@ def test_forecasts_are_refined_by_voices_and_feedback_and_nothing_is_lost_whatev
         assert alone.keys() >= {"week", "motif", "median"}
 
     last = {one.key: one for one in found}
+    cell = json.loads(one_cell)["cell"]
+    assert cell["values"] == DAYS * 24 - 1, "the increases between the first reading and the last"
+    assert len(cell["forecast"]["refined"]) == len(cell["forecast"]["at"]) == 12
+    assert cell["seen_at"] == last["cell-1"].at
+    assert cell["verdict"]["truths"] > 0
+    assert "fracast" in cell["voices"]
     for one in last.values():
         assert len(one.y) == len(one.first) == len(one.low) == len(one.high) == 12
         assert all(low <= y <= high for low, y, high in zip(one.low, one.y, one.high, strict=True))

@@ -1,5 +1,9 @@
 """Voices in the worker: each question has one outcome, and an answer goes to the lane that asked."""
 
+import json
+import re
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from driftline.services.voice_metrics import VoiceCollector
 from driftline.services.voice_worker import OUTCOMES, Asked, VoiceWorker
 from driftline.streams.wire import Question
 
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 [streams.s]
 kind = "sensor"
@@ -106,3 +111,11 @@ def test_its_metrics_are_its_counts(worker):
     assert set(samples) == {(voice, outcome) for voice in "vw" for outcome in OUTCOMES}
     assert samples["v", "answered"] == samples["w", "overtaken"] == 1
     assert families["driftline_voice_ready"].samples[0].value == 0.0
+
+
+def test_the_dashboard_shows_all_of_its_metrics(worker):
+    families = {family.name + "_total" * (family.type == "counter") for family in VoiceCollector(worker).collect()}
+    shown = json.dumps(json.loads((ROOT / "deploy/grafana/dashboards/driftline.json").read_text()))
+    assert set(re.findall(r"\bdriftline_voice_\w+", shown)) == families
+    alerts = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+    assert set(re.findall(r"\bdriftline_voice_\w+", alerts)) <= families

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from driftline.models.base import Question, Told, Verdict
+from driftline.models.base import Question, Recent, Told, Verdict
 
 OPEN = 3
 """Steps for which a voice may still be heard."""
@@ -76,8 +76,17 @@ class Sage:
             return None
         error = float(np.nan_to_num(abs(self.past[-1] - self.past[-2])))
         return Verdict(
-            n - 2, 2, error, error / 2, 1, 2, {"last": error}, {"bias": error}, {"overall": f"It was {error:g} off."}
+            n - 2, 2, error, error / 2, 2, 1, {"last": error}, {"bias": error}, {"overall": f"It was {error:g} off."}
         )
+
+    def recent(self) -> Recent:
+        """The series, the last verdict, and the voices."""
+        n, verdict = len(self.past), None
+        if n >= 3:
+            then = Sage(self.horizon, self.season, self.voices)
+            then.past = self.past[: n - n % 3]
+            verdict = then.verdict()
+        return Recent(n, self.past.copy(), verdict, dict(self.origins))
 
     def state(self) -> dict[str, Any]:
         """Everything."""

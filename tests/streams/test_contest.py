@@ -315,7 +315,7 @@ def test_contests_of_other_tasks_hear_their_own_labels():
         ({"best": {"models": ["c", "d"]}}, "the task cluster cannot be compared"),
         ({"best": {"models": ["m", "n"], "loss": "f1"}}, "no loss 'f1' for binary: error, brier"),
         ({"best": {"models": ["m", "n"], "run_length": 1}}, "greater than 1"),
-        ({"Best": {"models": ["m", "n"]}}, "a model's name"),
+        ({"Best": {"models": ["m", "n"]}}, "a name: 1 to 64"),
     ],
 )
 def test_a_contest_that_cannot_be_is_an_error_that_says_why(contests, fault):

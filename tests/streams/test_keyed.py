@@ -97,6 +97,7 @@ def test_keys_are_bounded_expire_and_survive_as_an_oracle_says(acts):
                 held.restore(stored)
         assert counts(held) == oracle.counts()
         assert len(held) == len(oracle.rows)
+        assert [held.last_at(key) for key in held] == [at for _, at, _ in oracle.rows]
 
 
 def test_only_what_was_touched_is_written_again():

@@ -11,6 +11,7 @@ from world import CONFIG, EVENTS, LABELS, SILENT, VAULT, lane
 
 from driftline.services.scrape import Scrape
 from driftline.streams.config import StreamConfig
+from driftline.streams.forecast_slot import ForecastSlot
 from driftline.streams.holding import Holding, Options
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemoryStore
@@ -18,6 +19,9 @@ from driftline.streams.metrics import RunnerCollector
 from driftline.streams.runner import Runner
 from driftline.streams.tenure import Tenure
 
+SAGE = CONFIG.models["sage"]
+STEPS = CONFIG.model_copy(update={"models": {"sage": SAGE.model_copy(update={"step_seconds": 1.0})}, "contests": {}})
+"""The same with one forecaster alone, whose steps are a second long."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,7 +38,7 @@ def runner_with_a_lane(config: StreamConfig = CONFIG) -> Runner:
     tenure.take()
     tenure.order.drained = {"s": True, "s.labels": True}
     tenure.offer(EVENTS[:10])
-    tenure.offer(LABELS[:6])
+    tenure.offer(LABELS[:8])  # six labels, and two forecasts of a voice
     tenure.checkpoint()
     holding.checkpointed(0.02)
     holding.ends = {"s": 14, "s.labels": 14}
@@ -50,7 +54,7 @@ def judge_a_thousand(runner: Runner) -> None:
 def test_a_scrape_tells_what_the_lane_has_counted():
     seen = scrape_of(runner_with_a_lane())
     assert seen.total("driftline_consumed_total", topic="s") == 10
-    assert seen.total("driftline_consumed_total", topic="s.labels") == 6
+    assert seen.total("driftline_consumed_total", topic="s.labels") == 8
     assert seen.total("driftline_rejected_total", reason="json") == 2
     assert seen.total("driftline_predictions_total", model="whole") == 8
     assert seen.total("driftline_labels_total", outcome="joined") == 3
@@ -116,13 +120,41 @@ def test_labels_of_metrics_come_from_closed_sets():
 def test_the_dashboard_and_the_alerts_read_only_metrics_that_there_are():
     runner = runner_with_a_lane()
     judge_a_thousand(runner)
-    seen = scrape_of(runner)
-    families = {re.sub("_(total|bucket|count|sum|created)$", "", name) for name in seen._samples}
+    samples = scrape_of(runner)._samples.keys() | scrape_of(runner_with_a_lane(STEPS))._samples.keys()
+    families = {re.sub("_(total|bucket|count|sum|created)$", "", name) for name in samples}
     read = (ROOT / "deploy/prometheus").glob("*.yml")
     text = "".join(path.read_text() for path in read)
     text += "".join(json.dumps(json.loads(path.read_text())) for path in (ROOT / "deploy/grafana").glob("**/*.json"))
     asked = {
-        re.sub("_(total|bucket|count|sum)$", "", name) for name in re.findall(r"driftline_(?!worker_)[a-z_]+", text)
+        re.sub("_(total|bucket|count|sum)$", "", name)
+        for name in re.findall(r"driftline_(?!worker_|voice_|chat_)[a-z_]+", text)
     }
     assert asked
     assert asked <= families, asked - families
+
+
+def slot_of(runner: Runner) -> ForecastSlot:
+    [slot] = [slot for slot in runner.holdings["s", 0].tenure.lane.slots if slot.name == "sage"]
+    return slot
+
+
+def test_a_forecaster_tells_of_its_questions_and_voices_and_whether_refinement_pays():
+    runner = runner_with_a_lane()
+    seen, slot = scrape_of(runner), slot_of(runner)
+    assert seen.total("driftline_questions_total", model="sage") == slot.asked > 0
+    assert seen.total("driftline_voices_total", model="sage", voice="v") == sum(slot.heard.values()) == 2
+    assert seen.total("driftline_refinements_total", model="sage") == slot.refined.windows > 0
+    for metric, value in slot.refined.values().items():
+        assert seen.mean("driftline_score", model="sage", metric=metric) == value
+    alone, refined = (seen.mean("driftline_expert_error", expert="last", of=of) for of in ("alone", "refined"))
+    assert alone == 2 * refined
+    assert seen.mean("driftline_expert_weight", expert="last") > 0.0
+
+
+def test_a_forecaster_tells_what_became_of_its_readings():
+    runner = runner_with_a_lane(STEPS)
+    seen, slot = scrape_of(runner), slot_of(runner)
+    told = {labels["outcome"]: value for labels, value in seen.samples("driftline_steps_total", model="sage")}
+    assert told == slot.steps
+    assert told["taken"] == 8
+    assert told["missing"] > 0

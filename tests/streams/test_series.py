@@ -111,3 +111,14 @@ def test_a_state_does_not_change_while_the_series_goes_on():
     series.step(5.0)
     assert digest(state) == before
     assert np.isfinite(state["issued"][0]).all()
+
+
+def test_the_last_values_can_be_looked_at_and_a_missing_one_is_what_was_before_it():
+    series = Series(Odd(), 2, 3)
+    assert series.values.tolist() == []
+    for y in (1.0, 2.0, math.nan, 4.0):
+        series.step(y)
+    seen = series.values
+    assert seen.tolist() == [2.0, 2.0, 4.0], "a season of them"
+    seen[:] = 0.0
+    assert series.values.tolist() == [2.0, 2.0, 4.0]

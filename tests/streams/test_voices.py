@@ -4,6 +4,7 @@ import pytest
 from lanes import SAGE, config, event, lane, letters, outcomes, read, voice
 from pydantic import ValidationError
 
+from driftline.streams import events
 from driftline.streams.config import StreamConfig
 from driftline.streams.lane import Message
 from driftline.streams.state import digests, freeze, restore
@@ -26,7 +27,7 @@ def after(count, **changed):
 
 
 def test_a_question_says_what_is_to_be_continued_and_goes_to_the_partition_of_its_event():
-    _, outs = after(4)
+    desk, outs = after(4)
     first, second = asked(outs)
     assert second == {
         "id": "question/sage/s/0/3", "model": "sage", "of": "e3", "key": "k", "at": 1e9 + 3, "origin": 4, "steps": 2,
@@ -34,11 +35,19 @@ def test_a_question_says_what_is_to_be_continued_and_goes_to_the_partition_of_it
     }  # fmt: skip
     assert first["origin"] == 2
     assert {(out.partition, out.key) for out in outs if out.topic == "s.questions"} == {(0, "k")}
+    assert desk.slots[0].asked == 2
+
+
+def test_of_a_very_long_history_as_much_is_shown_as_a_question_may_hold(monkeypatch):
+    monkeypatch.setattr(events, "MAX_STEPS", 3)
+    _, outs = after(6)
+    assert [question["history"] for question in asked(outs)] == [[0.0, 1.0], [1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]
 
 
 def test_nobody_is_asked_where_no_voice_is_configured():
     desk = lane({"sage": {**SAGE, "voices": {}}})
     assert not asked([out for i in range(6) for out in desk.handle([event(i)])])
+    assert desk.slots[0].asked == 0
 
 
 def test_a_voice_counts_from_the_next_forecast_on_and_is_told():
@@ -132,6 +141,7 @@ def test_what_was_heard_outlives_the_lane():
     restore(heir, parts, {name: {k: v for k, v in keys.items() if v is not None} for name, keys in keyed.items()})
     assert digests(heir) == digests(desk)
     assert heir.slots[0].heard == {"v/heard": 1}
+    assert heir.slots[0].asked == desk.slots[0].asked == 2
     assert heir.slots[0].refined.values() == desk.slots[0].refined.values() != {}
     assert heir.handle([event(5, a=5.0)]) == desk.handle([event(5, a=5.0)])
 

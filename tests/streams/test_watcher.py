@@ -7,8 +7,8 @@ from lanes import GRID, STUBBORN, event, label, lane, letters, read
 
 from driftline.models.base import News
 from driftline.models.digest import digest
-from driftline.streams.config import Drift
 from driftline.streams.events import Alarm
+from driftline.streams.model_config import Drift
 from driftline.streams.past import Change
 from driftline.streams.slots import STEP, Arrival
 from driftline.streams.vault import Vault
