@@ -23,6 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from driftline.models.base import Gauged
+from driftline.streams import bins, voices
 from driftline.streams.forecast_slot import ForecastSlot
 from driftline.streams.holding import CHECKPOINT_BOUNDS, Holding
 from driftline.streams.lane import DELAYS
@@ -196,10 +197,12 @@ class RunnerCollector(Collector):
             if isinstance(slot, ForecastSlot):
                 totals["refinements"][stream, slot.name] += slot.refined.windows
                 totals["questions"][stream, slot.name] += slot.asked
-                for outcome, count in slot.steps.items():
-                    totals["steps"][stream, slot.name, outcome] += count
-                for who, count in slot.heard.items():
-                    totals["voices"][stream, slot.name, *who.rsplit("/", 1)] += count
+                if slot.config.step_seconds is not None:
+                    for outcome in bins.OUTCOMES:
+                        totals["steps"][stream, slot.name, outcome] += slot.steps[outcome]
+                expected = [f"{voice}/{outcome}" for voice in slot.config.voices for outcome in voices.OUTCOMES]
+                for who in {*expected, *slot.heard}:  # and those of voices that nobody knows
+                    totals["voices"][stream, slot.name, *who.rsplit("/", 1)] += slot.heard[who]
             for kind, count in slot.told.items():
                 totals["model_events"][stream, slot.name, kind] += count
         for contest in lane.contests.values():

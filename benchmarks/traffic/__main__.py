@@ -29,7 +29,7 @@ Examples:
 
   python -m benchmarks.traffic --set milan-day --row ours-without --row snweek --no-speed
 
-  python -m benchmarks.traffic --set counters --seed 0 --no-speed --out /tmp/traffic
+  python -m benchmarks.traffic --set counters --seed 0 --no-speed --out traffic
 
   python -m benchmarks.traffic --only-page
 """

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from world import CONFIG, EVENTS, LABELS, SILENT, VAULT, lane
 
 from driftline.services.scrape import Scrape
+from driftline.streams import bins
 from driftline.streams.config import StreamConfig
 from driftline.streams.forecast_slot import ForecastSlot
 from driftline.streams.holding import Holding, Options
@@ -155,6 +156,7 @@ def test_a_forecaster_tells_what_became_of_its_readings():
     runner = runner_with_a_lane(STEPS)
     seen, slot = scrape_of(runner), slot_of(runner)
     told = {labels["outcome"]: value for labels, value in seen.samples("driftline_steps_total", model="sage")}
-    assert told == slot.steps
+    assert set(told) == set(bins.OUTCOMES)
+    assert {outcome: count for outcome, count in told.items() if count} == slot.steps
     assert told["taken"] == 8
     assert told["missing"] > 0

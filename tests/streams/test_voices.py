@@ -62,6 +62,15 @@ def test_a_voice_counts_from_the_next_forecast_on_and_is_told():
     assert (then["low"], then["high"]) == ([4.0, 5.0], [6.0, 7.0])
 
 
+def test_a_reading_that_brings_no_step_is_answered_with_what_was_heard_meanwhile():
+    desk = lane({"sage": {**SAGE, "horizon": 2, "step_seconds": 1.0}})
+    desk.handle([event(i, a=float(i)) for i in range(4)])
+    desk.handle([voice(0, 4, [7.0, 9.0])])
+    (then,) = answers(desk.handle([event(4, at=1e9 + 3, a=50.0)]))  # the fourth step once more
+    assert then["y"] == [5.0, 6.0]
+    assert desk.slots[0].steps["duplicate"] == 1
+
+
 def test_feedback_comes_with_the_event_that_brought_the_last_truth():
     _, outs = after(7)
     told = [said.get("feedback") for said in answers(outs)]
