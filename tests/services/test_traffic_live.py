@@ -69,11 +69,14 @@ class Part:
 
 
 def misbehaving():
-    """Random numbers, far too large ones, text, injected instructions, silence, errors: in turn."""
-    rng, turns = np.random.default_rng(0), itertools.count()
+    """Random numbers, far too large ones, text, injected instructions, silence, errors: in turn.
+
+    A question that is asked again is treated again as it was at first.
+    """
+    rng, turns = np.random.default_rng(0), {}
 
     async def behaviour(body, request):
-        turn = next(turns) % 6
+        turn = turns.setdefault(json.dumps(body["messages"]), len(turns)) % 6
         if turn == 0:
             return web.json_response(completion(" ".join(str(n) for n in rng.integers(0, 99, 14))))
         if turn == 1:
