@@ -137,7 +137,9 @@ def _affordable(world: World, seed: int, row: Row) -> bool:
         return world in (World.MILAN_DAY, World.COUNTERS) and not seed
     if row in STATS:
         return not world.step and not seed
-    return not (row in (Row.OURS, Row.FRACAST) and world is World.MILAN_STEP_ALL)
+    if world.step:
+        return row is not Row.FRACAST and (row is not Row.OURS or world.cloud)
+    return True
 
 
 _loaded: dict[tuple[World, int], Task] = {}

@@ -43,6 +43,13 @@ class Windows:
             self.sums[name] += error
             self.truths[name] += verdict.truths
 
+    def compare(self, said: dict[str, Array], truth: Array) -> None:
+        """Take what was said of values (h,) that are known here."""
+        for name, ys in said.items():
+            if np.isfinite(ys).all():
+                self.sums[name] += float(np.abs(ys - truth).sum())
+                self.truths[name] += len(truth)
+
 
 FIRST, REFINED, MEAN, MEDIAN = "(first)", "(refined)", "(mean)", "median"
 """Names of a model's own answers among those of its experts, of their plain mean, and of the expert that is their
@@ -81,10 +88,11 @@ class Contestant:
         for model, y in zip(self.models, ys, strict=True):
             model.learn_one(y)
         self.learning += time.process_time() - began
-        for model in self.models:
-            verdict = model.verdict()
-            if verdict is not None and verdict.origin in self.origins:
-                self.windows.add(verdict)
+        if not self.task.world.step:
+            for model in self.models:
+                verdict = model.verdict()
+                if verdict is not None and verdict.origin in self.origins:
+                    self.windows.add(verdict)
         asked = {cell: model.question() for cell, model in enumerate(self.models)} if self.voices else {}
         return {cell: question for cell, question in asked.items() if question is not None}
 
@@ -114,11 +122,13 @@ class Contestant:
             self.said[at, cell], self.first[at, cell] = one.refined, one.first
             self.low[at, cell], self.high[at, cell] = one.low, one.high
         for cell, model in enumerate(self.models):
-            said = _mean_of_experts(model)
-            if said is not None:
-                error = np.abs(said - self.task.ys[self.task.origins[at] :][: self.task.horizon, cell])
-                self.windows.sums[MEAN] += float(error.sum())
-                self.windows.truths[MEAN] += len(error)
+            said = _of_experts(model)
+            truth = self.task.ys[self.task.origins[at] :][: self.task.horizon, cell]
+            if self.task.world.step:
+                answers = {FIRST: self.first[at, cell], REFINED: self.said[at, cell]}
+                self.windows.compare({**said, **answers}, truth)
+            elif said:
+                self.windows.compare({MEAN: said[MEAN]}, truth)
 
     def answers(self) -> Answers:
         """Return all that was said."""
@@ -165,17 +175,22 @@ def _continued(voice: Fracast | None, asked: list[dict[int, Question]]) -> tuple
     return {cell: row[: wanted[cell].steps] for cell, row in known.items()}, spent
 
 
-def _mean_of_experts(model: TrafficForecaster) -> Array | None:
-    """Return the plain mean of what the experts say in a window that begins now; None if none does.
+def _of_experts(model: TrafficForecaster) -> dict[str, Array]:
+    """Return what each expert says, and their plain mean, in a window that begins now, or of the next value.
 
-    It is no answer of the model's, so it is read from where it keeps what its experts said. Their median is no part.
+    It is no answer of the model's, so it is read from where it keeps what its experts said; empty where it keeps
+    nothing. The median of the experts is no part of their mean.
     """
     many, cells = model._cells, model._cells._cells
     here = np.flatnonzero(cells.opened[0] == many.seen)
-    if not len(here):
-        return None
-    said = cells.said[0, here[0], : len(many.names)].astype(float) + cells.base[0, here[0]]
-    return np.nanmean(np.delete(said, many.names.index(MEDIAN), axis=0), axis=0)
+    if many.horizon == 1:
+        said = cells.next[0][:, None]
+    elif len(here):
+        said = cells.said[0, here[0], : len(many.names)].astype(float) + cells.base[0, here[0]]
+    else:
+        return {}
+    mean = np.nanmean(np.delete(said, many.names.index(MEDIAN), axis=0), axis=0)
+    return {**dict(zip(many.names, said, strict=True)), MEAN: mean}
 
 
 def _level(question: Question) -> float:

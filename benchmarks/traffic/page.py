@@ -21,9 +21,13 @@ ours and others'; ours are given the bins of a day and the horizon.
   anchors are known, and all 25.
 - *ETTh1*: the 7 columns of a transformer, as cells; 24 hours ahead from each of the last 30 daily origins, of the
   last 2,400 hours.
+- *A machine's traffic, CPU, a balancer's requests*: three metrics of the Numenta Anomaly Benchmark's cloud, each a
+  world, with long quiet hours and a few spikes; one step ahead, the last 80 % of 4,032 bins of five minutes.
 - *Made* worlds: `traffic()` of `models/forecasting/traffic_streams.py`, 10 cells for eight weeks of hours, counters
   with days, weeks, drift and bursts, or cells that are on and off; 24 hours ahead from each of the last 14 daily
   origins, seeds 0, 1, 2 (means over them).
+- *Random walks*, of which nothing but the last value is known: no traffic, but what a mixture costs where one expert
+  is all there is to know.
 
 *MAE*, *RMSE* and *R²* are of all steps of all forecasts pooled; *nMAE* is MAE over the mean of the absolute truth.
 *Cover* is the share of truths within the 90 % interval (of Fracast alone within its outer quantiles, of 80 %), *width*
@@ -32,11 +36,11 @@ forecasts whose refined answer is nearer to the truth than the first. *ms*: CPU 
 before; *update* of a value learnt, Fracast's time included where it is heard, *forecast* of all steps. *kB*: packed
 state of a cell's model, River's as a pickle.
 
-Below a row of ours stand its experts: they are judged by the model itself, over its windows that begin at the origins
-of the table; one step ahead those are a sixth of all. *ours, defaults* asks Fracast within `learn_one` and `told`;
-where it is *heard as a voice*, that is after the window has begun. In-process Fracast would take hours for 25 cells
-each ten minutes: there ours are without it. Rows that hear it as a voice are measured on Milan by the hour, and on
-made counters of seed 0.
+Below a row of ours stand its experts: days ahead they are judged by the model itself, over its windows that begin at
+the origins of the table. *ours, defaults* asks Fracast within `learn_one` and `told`; where it is *heard as a voice*,
+that is after the window has begun. In-process Fracast would take hours for Milan's cells each ten minutes: there ours
+are without it, and alone it is not asked one step ahead. Rows that hear it as a voice are measured on Milan by the
+hour, and on made counters of seed 0.
 
 River's HoltWinters has α .5 and β .05 without season, .3, .01 and .2 with one; SNARIMAX 6 lags and 7 seasonal ones (1
 one step ahead), and steps of .001, since with its default it leaves all bounds. AutoETS and DynamicOptimizedTheta are

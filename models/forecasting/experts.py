@@ -29,7 +29,7 @@ NAMES = (
 COUNT = len(NAMES)
 START = NAMES.index("motif")
 """The one that answers first where no voice does."""
-_MEDIAN = COUNT - 1
+MEDIAN = COUNT - 1
 
 
 class Learnt(NamedTuple):
@@ -78,9 +78,9 @@ def say(learnt, c, past, back, season, n, positive, out):  # type: ignore[no-unt
             out[row] = out[3]
     for lead in range(leads):
         for g in range(out.shape[0]):
-            if g == _MEDIAN:
+            if g == MEDIAN:
                 continue
             least = 0.0 if positive else -LARGEST
             if out[g, lead] == out[g, lead]:
                 out[g, lead] = min(max(out[g, lead], least), LARGEST)
-        out[_MEDIAN, lead] = np.nanmedian(out[:_MEDIAN, lead])
+        out[MEDIAN, lead] = np.nanmedian(out[:MEDIAN, lead])

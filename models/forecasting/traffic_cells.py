@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from driftline.models.base import Array
-from driftline.models.forecasting import conformal, experts, feedback_memory, more_rounds
+from driftline.models.forecasting import conformal, experts, far_opinions, feedback_memory, more_rounds
 from driftline.models.forecasting.conformal import Bands
 from driftline.models.forecasting.experts import Learnt
 from driftline.models.forecasting.feedback_memory import Memory
@@ -189,7 +189,7 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
     said[house:] = spoken
     n, positive = cells.seen[c], cells.least[c] >= 0.0
     experts.say(cells.learnt, c, past, plan.back, plan.season, n, positive, said)
-    weights, ranges, b = np.empty(count), len(plan.ends), -1
+    weights, counts, ranges, b = np.empty(count), np.empty(count), len(plan.ends), -1
     below, above = 0.0, 0.0
     shift, method = np.zeros(ranges), -1
     if plan.rounds > 1 and leads > 1:
@@ -205,7 +205,8 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
         for g in range(count - 1, house - 1, -1):
             if said[g, lead] == said[g, lead]:
                 first = said[g, lead]
-        refined = mixed = mean_within(weights, said[:, lead], OUT)
+        _draw_in(cells, c, b, said[:, lead], counts)
+        refined = mixed = mean_within(weights, counts, OUT)
         if b > 0 and method >= 0 and said[method, lead] == said[method, lead]:
             refined = said[method, lead]
         refined += shift[b]
@@ -220,6 +221,18 @@ def _forecast(cells, plan, c, past, spoken):  # type: ignore[no-untyped-def]
         answer[FIRST, lead], answer[REFINED, lead], answer[MIXED, lead] = first, refined, mixed
         answer[LOW, lead], answer[HIGH, lead] = low, high
     return said, answer
+
+
+@njit(cache=True)
+def _draw_in(cells, c, b, said, counts):  # type: ignore[no-untyped-def]
+    """Write what counts (G,) of what the experts say (G,) of a lead in range `b`."""
+    far_opinions.draw_in(said, said[experts.MEDIAN], cells.memory.usual[c, b], cells.memory.true[c, b], counts)
+
+
+@njit(cache=True)
+def _learn_far(cells, c, b, said, y, share):  # type: ignore[no-untyped-def]
+    memory = cells.memory
+    far_opinions.learn(said, said[experts.MEDIAN], memory.usual[c, b], memory.true[c, b], y, share * far_opinions.PACE)
 
 
 @njit(cache=True)
@@ -260,10 +273,12 @@ def _judge_next(cells, plan, c, y):  # type: ignore[no-untyped-def]
         return
     count, season = cells.next.shape[1], plan.season
     low, refined, high = cells.answer[c, LOW], cells.answer[c, REFINED], cells.answer[c, HIGH]
-    losses, gains = np.empty(count), np.empty(count)
+    losses, gains, counts = np.empty(count), np.empty(count), np.empty(count)
+    _draw_in(cells, c, 0, cells.next[c], counts)
     for g in range(count):
-        losses[g] = abs(cells.next[c, g] - y)
-        gains[g] = np.sign(refined - y) * (refined - cells.next[c, g])
+        losses[g] = abs(counts[g] - y)
+        gains[g] = np.sign(refined - y) * (refined - counts[g])
+    _learn_far(cells, c, 0, cells.next[c], y, 1.0)
     feedback_memory.judge(cells.memory, c, 0, 1.0 / season, losses, gains)
     bands = cells.bands
     conformal.score(bands, c, 0, y - refined, conformal.scale(bands, c, n % season), 1.0)
@@ -286,7 +301,7 @@ def _judge_windows(cells, plan, c):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _judge_range(cells, plan, c, w, b):  # type: ignore[no-untyped-def]
     count = cells.next.shape[1]
-    losses, gains = np.zeros(count), np.zeros(count)
+    losses, gains, counts = np.zeros(count), np.zeros(count), np.empty(count)
     bands, origin, base = cells.bands, cells.opened[c, w], cells.base[c, w]
     came, given, missed = 0, 0, 0
     for j in range(plan.starts[b], plan.starts[b + 1]):
@@ -296,9 +311,12 @@ def _judge_range(cells, plan, c, w, b):  # type: ignore[no-untyped-def]
         y = float(_less(cells.history[c, t % plan.held], base))  # rounded like what was said: equal stays equal
         said = cells.said[c, w, :, j]
         refined = float(said[count + REFINED])
+        experts_said = said[:count].astype(np.float64)
+        _draw_in(cells, c, b, experts_said, counts)
         for g in range(count):
-            losses[g] += abs(float(said[g]) - y)
-            gains[g] += np.sign(refined - y) * (refined - float(said[g]))
+            losses[g] += abs(counts[g] - y)
+            gains[g] += np.sign(refined - y) * (refined - counts[g])
+        _learn_far(cells, c, b, experts_said, y, 1.0 / (plan.starts[b + 1] - plan.starts[b]))
         unit = conformal.scale(bands, c, t % plan.season)
         conformal.score(bands, c, b, y - refined, unit, 1.0)
         low, high = float(said[count + LOW]), float(said[count + HIGH])

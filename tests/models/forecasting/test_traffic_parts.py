@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.models.forecasting import autoregression, conformal, feedback_memory, leads, more_rounds, validator
+from driftline.models.forecasting import (
+    autoregression,
+    conformal,
+    far_opinions,
+    feedback_memory,
+    leads,
+    more_rounds,
+    validator,
+)
 from driftline.models.forecasting.motifs import continue_motifs
 from driftline.models.forecasting.week_mean import continue_mean
 from driftline.models.forecasting.winsor import mean_within
@@ -116,6 +124,33 @@ def test_a_silent_expert_is_not_judged_and_a_voice_begins_with_little():
     weights = memory_of([[1.0, 1.0, 1.0, math.nan]] * 50)
     assert 0 < weights[3] <= 0.02
     assert memory_of([[1.0, 1.0, 1.0, 0.5]] * 50, np.array([0.0, 0.0, 0.0, 0.5]))[3] > 0.9
+
+
+def test_far_opinions_count_as_far_as_they_have_come_true():
+    said, true, counts = np.array([10.0, 10.0, 1000.0, 1000.0, -500.0]), np.zeros(5), np.empty(5)
+    for y in [10.0, 12.0, 9.0]:  # a spike that does not return
+        far_opinions.learn(said, 10.0, 2.0, true, y, far_opinions.PACE)
+    far_opinions.draw_in(said, 10.0, 2.0, true, counts)
+    assert counts.tolist() == [10.0, 10.0, 20.0, 20.0, 0.0]
+    for y in [1000.0, 1010.0, 990.0]:  # a level that has shifted
+        far_opinions.learn(said, 10.0, 2.0, true, y, far_opinions.PACE)
+    far_opinions.draw_in(said, 10.0, 2.0, true, counts)
+    assert counts[2] > 600.0
+    assert counts[[0, 1, 4]].tolist() == [10.0, 10.0, 0.0]
+    far_opinions.draw_in(said, 10.0, 0.0, true, counts)  # nothing is usual yet
+    assert counts.tolist() == said.tolist()
+
+
+def test_what_came_of_other_leads_counts_but_not_for_the_next_value():
+    memory, weights = feedback_memory.make(1, 3, 2), np.empty(2)
+    for _ in range(30):
+        feedback_memory.judge(memory, 0, 2, 0.1, np.array([1.0, 2.0]), np.array([0.5, -0.5]))
+    feedback_memory.weigh(memory, 0, 0, 2, weights)
+    assert weights.tolist() == [0.5, 0.5]
+    feedback_memory.weigh(memory, 0, 1, 2, weights)
+    borrowed = weights[0]
+    feedback_memory.weigh(memory, 0, 2, 2, weights)
+    assert 0.6 < borrowed < weights[0]
 
 
 def test_bands_cover_and_recover_after_a_change():
