@@ -22,8 +22,9 @@ from driftline.services.topics import end_offsets
 from driftline.services.verify import CannotVerify, LogTruncated, NoSnapshot, Verdict, verify
 from driftline.streams.config import ALARM_TOPIC, StreamConfig
 from driftline.streams.kafka_log import KafkaLog
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
+from driftline.streams.message import Message
 from driftline.streams.order import Order
 from driftline.streams.vault import Vault
 

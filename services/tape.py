@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from driftline.services.settings import Settings
 from driftline.streams.kafka_log import KafkaLog
-from driftline.streams.lane import Message
+from driftline.streams.message import Message
 
 RUN = 1_000
 """The most messages of one run."""

@@ -21,8 +21,9 @@ from driftline.streams.config import StreamConfig
 from driftline.streams.fence import FenceFilter, decode
 from driftline.streams.header import Header
 from driftline.streams.kafka_log import KafkaLog
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
+from driftline.streams.message import Message
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.state import digests, freeze, restore
 from driftline.streams.vault import Unsound, Vault

@@ -120,7 +120,9 @@ class Bins:
 def step_of(times: list[float]) -> float:
     """Return the length of a step by the times of readings; 0 while there are fewer than `LEARNT_FROM` distinct ones.
 
-    The median distance of neighbours, to three digits: devices' clocks are a little off.
+    The quartile of the distances of neighbours tells how many steps lie between each two, since more readings are
+    missing than come twice, and the line through all times how long these are, to three digits: devices' clocks are a
+    little off.
 
     >>> step_of([0.0, 59.9, 120.0, 300.1, 360.0, 420.0, 480.0, 540.0, 600.0])
     60.0
@@ -128,8 +130,11 @@ def step_of(times: list[float]) -> float:
     distinct = sorted(set(times))
     if len(distinct) < LEARNT_FROM:
         return 0.0
-    gap = float(np.median(np.diff(distinct)))
-    return float(f"{gap:.3g}")
+    gaps = np.diff(distinct)
+    steps = np.concatenate([[0.0], np.cumsum(np.rint(gaps / np.quantile(gaps, 0.25, method="lower")))])
+    steps -= steps.mean()
+    length = float(steps @ (np.array(distinct) - distinct[0])) / float(steps @ steps)
+    return float(f"{length:.3g}")
 
 
 def season_of(seconds: float) -> int:

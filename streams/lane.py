@@ -14,33 +14,22 @@ from typing import Any
 
 import msgspec
 
-from driftline.streams import letters, time_outs
+from driftline.streams import early_labels, letters, time_outs
 from driftline.streams.baselines import Panel
 from driftline.streams.config import StreamConfig
 from driftline.streams.contest import contests_of
 from driftline.streams.events import ENTITY, KINDS, LabelEvent
 from driftline.streams.hand_over import HandOver
 from driftline.streams.letters import Origin, Out
+from driftline.streams.message import Message
 from driftline.streams.scores import Guess, Scores
 from driftline.streams.slot_kinds import slot_of
 from driftline.streams.slots import Arrival, Clock, Failure, Lesson, Raised
 from driftline.streams.tasks import never
 from driftline.streams.vault import Vault
 from driftline.streams.voices import Voices
-from driftline.streams.waiting import Early, Entry, TimedOut, mark
+from driftline.streams.waiting import Entry, TimedOut
 from driftline.streams.wire import EVENTS, LARGEST, Decoder, Label, Prediction, Rejected, encode
-
-
-class Message(msgspec.Struct, gc=False):
-    """One message of a topic that feeds the lane."""
-
-    topic: str
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: float | None = None
-    """Kafka's own time of the message, in seconds since 1970; None where there is none."""
-
 
 DELAYS = (0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
 """Bounds of the label delay's histogram, in seconds of event time."""
@@ -152,12 +141,12 @@ class Lane:
                 continue
             batch.append(arrival)
             if early:
-                self._give_up(self.waiting.overdue(), arrival.place)
+                early_labels.give_up(self, self.waiting.overdue(), arrival.place)
                 label = early.pop(arrival.id, None)
                 if label is not None:
                     self._answer(batch, outs)
                     batch = []
-                    self._join_early(label, arrival)
+                    early_labels.join(self, label, arrival)
             if due:
                 self._answer(batch, outs)
                 batch = []
@@ -272,13 +261,13 @@ class Lane:
             entry = entries.get(label.of)
             if entry.__class__ is not Entry:
                 if entry is None:
-                    self._hold(label, message, place)
+                    early_labels.hold(self, label, message, place)
                 elif isinstance(entry, TimedOut):
                     self._join(lessons, known)  # what came before it is learnt before it
                     lessons = []
                     time_outs.come_after(self, label, entry, message, place)
                 else:
-                    self._repeat(label, entry[1], message, place)  # type: ignore[index]
+                    early_labels.repeat(self, label, entry[1], message, place)  # type: ignore[index]
             elif entry.key.encode() != message.key:
                 self._defer(letters.other_key(message.key, "of", entry.key), message, place)
             else:
@@ -354,53 +343,6 @@ class Lane:
                     raised += contest.judge(fitting, raised)
         if raised:
             self._tell(raised, known)
-
-    def _hold(self, label: Any, message: Message, place: int) -> None:
-        """A label without an event: late where the event has expired, else early until proven unknown."""
-        waiting = self.waiting
-        if label.of in waiting.expired:
-            self._come_late(label.of, message, place)
-            return
-        first = waiting.early.get(label.of)
-        if first is not None:
-            self._repeat(label, mark(first.y), message, place)
-            return
-        # A label speaks of the past: until the events have come up to its own time, its event may still come.
-        until = max(waiting.watermark, label.at) + self.config.waiting.early_max_age_seconds
-        key, value = (message.key or b"").decode("utf-8", "replace"), message.value or b""
-        self._give_up(waiting.hold(label.of, Early(message.offset, until, label.at, label.y, key, value)), place)
-
-    def _join_early(self, label: Early, arrival: Arrival) -> None:
-        """The event of an early label has come and was answered: now the label may teach."""
-        message = Message(self.labels, label.offset, label.key.encode(), label.value)
-        if label.key != arrival.key:
-            self._defer(letters.other_key(message.key, "of", arrival.key), message, 0)
-        elif self.waiting.entries.get(arrival.id) is not arrival.entry:  # it was too old to wait at all
-            self._come_late(arrival.id, message, 0)
-        else:
-            self._close(arrival.id, arrival.entry, label.y, label.at)
-            self.counts["labels/early"] += 1
-            known = {0: (self.labels, label.offset, label.at, arrival.key)}
-            self._teach([Lesson(0, arrival.entry, label.y, arrival.id)], known)
-        self._settle()
-
-    def _come_late(self, of: str, message: Message, place: int) -> None:
-        self.counts["labels/late"] += 1
-        self._defer(Rejected("label_late", "LateLabel", letters.late(of, self.config.waiting)), message, place)
-
-    def _repeat(self, label: Any, first: Any, message: Message, place: int) -> None:
-        if mark(label.y) == first:
-            self.counts["labels/duplicate"] += 1
-            return
-        self.counts["labels/conflicting"] += 1
-        why = f"of: {label.of!r} was labelled otherwise before: the first label stands"
-        self._defer(Rejected("label_conflicting", "ConflictingLabel", why), message, place)
-
-    def _give_up(self, labels: list[tuple[str, Early]], place: int) -> None:
-        for name, label in labels:
-            self.counts["labels/unknown"] += 1
-            message = Message(self.labels, label.offset, label.key.encode(), label.value)
-            self._defer(Rejected("label_unknown", "UnknownLabel", letters.unknown(name, self.config)), message, place)
 
     # -- what is told ------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from driftline.streams.watcher import Drifted
 from driftline.streams.wire import Alarm, DeadLetter, Rejected, clip, encode
 
 if TYPE_CHECKING:
-    from driftline.streams.lane import Message
+    from driftline.streams.message import Message
 
 Origin = tuple[str, int, float, str]
 """Topic, offset, event time and key of the message that raised something."""

@@ -13,7 +13,8 @@ from itertools import islice
 from math import nextafter
 from typing import NamedTuple
 
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 
 RUN = 250
 """The most messages of one topic in a row while the other has some."""

@@ -18,8 +18,8 @@ from driftline.streams.config import StreamConfig
 from driftline.streams.contact import Contact
 from driftline.streams.holding import Holding, Options
 from driftline.streams.kafka_log import KafkaLog
-from driftline.streams.lane import Message
 from driftline.streams.membership import check_topics
+from driftline.streams.message import Message
 from driftline.streams.store import Store
 from driftline.streams.tenure import Recovery, Stuck
 from driftline.streams.vault import Vault

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from driftline.streams import header
 from driftline.streams.failpoint import armed, hit
 from driftline.streams.fence import FenceFilter, decode
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
 from driftline.streams.letters import Out
 from driftline.streams.log import Log
+from driftline.streams.message import Message
 from driftline.streams.order import Gap, Order, Step
 from driftline.streams.state import freeze, restore
 from driftline.streams.store import Broken, Lost, Session, Store

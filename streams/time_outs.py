@@ -17,13 +17,15 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from driftline.streams import early_labels
 from driftline.streams.config import Waiting
 from driftline.streams.letters import other_key
 from driftline.streams.slots import Lesson, Raised
 from driftline.streams.waiting import Entry, TimedOut, WaitingSet
 
 if TYPE_CHECKING:
-    from driftline.streams.lane import Lane, Message
+    from driftline.streams.lane import Lane
+    from driftline.streams.message import Message
 
 GRID = 20
 """Cells of the grid in one window: a no comes a twentieth of the window late at most, while events come."""
@@ -127,7 +129,7 @@ def come_after(lane: Lane, label: Any, kept: TimedOut, message: Message, place: 
         return
     lane._close(label.of, kept, label.y, label.at)
     if label.y is not True:
-        lane._repeat(label, False, message, place)
+        early_labels.repeat(lane, label, False, message, place)
         return
     lane.counts["labels/corrected"] += 1
     if not kept.guesses:  # it is only counted

@@ -10,7 +10,8 @@ import pytest
 from driftline.models.forecasting import experts
 from driftline.services.settings import read
 from driftline.streams import bins, events, voices
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 from driftline.streams.vault import Vault
 from driftline.streams.voice_config import VoiceConfig
 from driftline.streams.wire import Decoder, Prediction, Question, Voice, encode

@@ -84,9 +84,11 @@ def sentences(found: Mapping[str, float], beside: Mapping[str, float], name: str
     told = {}
     if "mae" in found:
         told["overall"] = f"The last {name} was off by {found['mae']:.4g} on average"
-        if "bias" in found:
-            way = "high" if found["bias"] > 0 else "low"
-            told["overall"] += f" and too {way} by {abs(found['bias']):.0%} of the mean".replace("%", " %")
+        percent = round(100.0 * found.get("bias", 0.0))
+        if percent:
+            told["overall"] += f" and too {'high' if percent > 0 else 'low'} by {abs(percent)} % of the mean"
+        elif "bias" in found:
+            told["overall"] += ", neither too high nor too low"
         told["overall"] += "."
     else:
         told["overall"] = f"No truth has come for the last {name}."

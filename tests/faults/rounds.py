@@ -36,7 +36,8 @@ from driftline.streams.config import ALARM_TOPIC
 from driftline.streams.failpoint import POINTS
 from driftline.streams.fence import decode
 from driftline.streams.kafka_log import KafkaLog
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 from driftline.streams.redis_store import RedisStore
 from driftline.streams.state import digests, restore
 from driftline.streams.vault import Vault

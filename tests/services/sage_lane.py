@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from driftline.services.settings import Settings, load
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 from driftline.streams.vault import Vault
 from driftline.streams.wire import encode
 

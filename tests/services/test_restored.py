@@ -5,7 +5,8 @@ import pytest
 from driftline.services.restored import OtherModels, restored
 from driftline.streams import header
 from driftline.streams.config import StreamConfig
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 from driftline.streams.state import digests, freeze
 from driftline.streams.vault import Foreign, Vault
 from driftline.streams.wire import encode

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from driftline.streams.config import StreamConfig
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 from driftline.streams.vault import Vault
 from driftline.streams.wire import Joined, Prediction, Request, encode
 

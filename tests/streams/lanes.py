@@ -8,7 +8,8 @@ import msgspec
 
 from driftline.models.base import Assignment, News
 from driftline.streams.config import StreamConfig
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 from driftline.streams.vault import Vault
 from driftline.streams.wire import encode
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from driftline.models.digest import digest
@@ -79,6 +79,8 @@ def test_a_counter_gives_its_increase_for_each_step_also_where_it_begins_again(m
 
 
 @given(st.sampled_from([1.0, 60.0, 300.0, 600.0, 3_600.0]), st.integers(0, 2**32), st.integers(0, 40))
+@example(1.0, 64, 0)  # neighbours alone say 1.03
+@example(1.0, 1473322, 0)  # half of the first steps are missing
 @settings(max_examples=100, deadline=None)
 def test_the_length_of_a_step_is_found_out_and_nothing_of_before_is_lost(seconds, seed, restored):
     rng = np.random.default_rng(seed)
@@ -91,7 +93,7 @@ def test_the_length_of_a_step_is_found_out_and_nothing_of_before_is_lost(seconds
             heir = Bins(0.0, counter=False)
             heir.restore(one.state())
             one = heir
-    assert one.seconds == pytest.approx(seconds, rel=0.03)
+    assert one.seconds == pytest.approx(seconds, rel=0.015)
     assert [value for value in flat if value == value] == [float(n) for n in steps]
     assert len(flat) == steps[-1] + 1
 
@@ -117,3 +119,4 @@ def test_a_very_long_gap_is_told_in_bounds_and_keeps_the_phase_of_the_season(sea
 def test_seasons_are_days_where_a_day_is_one():
     assert [season_of(seconds) for seconds in (60.0, 300.0, 3_600.0, 43_200.0, 30.0)] == [1_440, 288, 24, 0, 0]
     assert step_of([0.0, 1.0]) == 0.0
+    assert step_of([0.0, 10.0, 10.1, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]) == pytest.approx(10.0, rel=0.01)  # one twice

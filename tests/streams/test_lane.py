@@ -5,7 +5,7 @@ from lanes import LOGISTIC, START, STUBBORN, TWITCHY, Gossip, event, label, lane
 from river import linear_model
 
 from driftline.streams.fence import decode
-from driftline.streams.lane import Message
+from driftline.streams.message import Message
 from driftline.streams.scores import BinaryScores
 
 BOUNDS = {"max_count": 4, "max_age_seconds": 20, "early_max_count": 2, "early_max_age_seconds": 8}

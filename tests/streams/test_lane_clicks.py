@@ -7,7 +7,8 @@ from driftline.models.clicks import EventClock
 from driftline.models.clicks.interests import DriftingInterests
 from driftline.models.digest import digest
 from driftline.streams.config import StreamConfig
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
+from driftline.streams.message import Message
 
 COUNT, BEHIND = 400, 20
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lanes import CONTESTS, MODELS, START, event, label, lane, outcomes, read, voice
 
 from driftline.streams import drift, masses, past, slots, twin
-from driftline.streams.lane import Message
+from driftline.streams.message import Message
 from driftline.streams.state import digests, freeze, restore
 
 

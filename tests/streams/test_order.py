@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanes import lane
 
-from driftline.streams.lane import Message
+from driftline.streams.message import Message
 from driftline.streams.order import RUN, Gap, Order, Step
 
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from driftline.streams import events
 from driftline.streams.config import StreamConfig
-from driftline.streams.lane import Message
+from driftline.streams.message import Message
 from driftline.streams.state import digests, freeze, restore
 
 SAGES = {"sage": {**SAGE, "horizon": 2}}

@@ -19,9 +19,10 @@ from predictions import believed
 from driftline.streams import failpoint
 from driftline.streams.config import ALARM_TOPIC, StreamConfig
 from driftline.streams.fence import decode
-from driftline.streams.lane import Lane, Message
+from driftline.streams.lane import Lane
 from driftline.streams.log import MemoryLog
 from driftline.streams.memory_store import MemoryStore
+from driftline.streams.message import Message
 from driftline.streams.state import digests, restore
 from driftline.streams.store import Lost, Snapshot
 from driftline.streams.tenure import Recovery, Tenure

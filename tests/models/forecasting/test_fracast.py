@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from driftline.models.forecasting import fracast
+from driftline.models.forecasting import TrafficForecaster, TrafficForecasters, fracast
 from driftline.models.forecasting.fracast import Fracast
 
 pytest.importorskip("torch")
@@ -164,3 +164,15 @@ def test_without_torch_it_says_so():
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["False", "torch was asked for"]
+
+
+def test_a_batch_of_cells_that_ask_it_themselves_gives_what_each_alone_gives():
+    ys = np.array([daily(seed, 60) for seed in range(3)]).T
+    many, alone = TrafficForecasters(3, 24, 24), [TrafficForecaster(24, 24) for _ in range(3)]
+    for row in ys:
+        many.learn_many(row)
+        for model, y in zip(alone, row, strict=True):
+            model.learn_one(y)
+    assert many.forecast_many(24).tolist() == [model.forecast(24) for model in alone]
+    assert many.told_many()[0].weights == alone[0].told().weights
+    assert many.told_many()[0].weights["fracast"] > 0.0

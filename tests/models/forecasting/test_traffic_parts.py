@@ -207,6 +207,7 @@ def test_facets_tell_what_is_wrong_with_a_forecast():
     assert found["bias"] == pytest.approx(0.0, abs=1e-9)
     said = validator.sentences(found, {"day": 1.0, "week": 2.0})
     assert tuple(said) == validator.FACETS
+    assert said["overall"].endswith("on average, neither too high nor too low.")
     assert "3.0 steps too late" in said["periodical"]
     assert said["method"] == "Best of all methods was day, off by 1."
     low = validator.facets(truth / 2 - 6, truth, t, 24, {})
