@@ -132,11 +132,13 @@ def _steps(world: World, seed: int, rows: list[Row]) -> list[Row]:
 
 
 def _affordable(world: World, seed: int, row: Row) -> bool:
-    """Whether a row is measured on a world: those that would take hours are not."""
+    """Whether a row is measured on a world: those that would take hours are not, nor those that lack a past."""
     if row in HEARS:
         return world in (World.MILAN_DAY, World.COUNTERS) and not seed
     if row in STATS:
         return not world.step and not seed
+    if row is Row.WEEK and world.cloud:  # there is no week before most of its values
+        return False
     if world.step:
         return row is not Row.FRACAST and (row is not Row.OURS or world.cloud)
     return True

@@ -39,7 +39,8 @@ state of a cell's model, River's as a pickle.
 Below a row of ours stand its experts: days ahead they are judged by the model itself, over its windows that begin at
 the origins of the table. *ours, defaults* asks Fracast within `learn_one` and `told`; where it is *heard as a voice*,
 that is after the window has begun. In-process Fracast would take hours for Milan's cells each ten minutes: there ours
-are without it, and alone it is not asked one step ahead. Rows that hear it as a voice are measured on Milan by the
+are without it, and alone it is not asked one step ahead. On the cloud's metrics it is an expert that is asked each
+hour, and *first* is its answer when asked each five minutes. Rows that hear it as a voice are measured on Milan by the
 hour, and on made counters of seed 0.
 
 River's HoltWinters has α .5 and β .05 without season, .3, .01 and .2 with one; SNARIMAX 6 lags and 7 seasonal ones (1
