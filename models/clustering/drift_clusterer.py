@@ -1,10 +1,10 @@
 """One online clusterer for numeric events: no number of clusters, no radius, ids that last as long as their clusters.
 
 Driftline's own design. Micro-clusters hold the stream (`micro.py`), PPP makes clusters of them (`ppp.py`) at the scale
-that stands out, unless they are Gaussians (`coarseness.py`, `gaussianity.py`); events of no cluster and clusters without
-events tell of births, deaths and jumps (`births.py`), the latest events of parts, mergers and moves (`drifting.py`,
-`restructure.py`); strangeness is a rank (`strangeness.py`); where a likelihood stays low, methods that do not get stuck
-are asked as well (`recovery.py`).
+that stands out, unless they are Gaussians (`coarseness.py`, `gaussianity.py`); events of no cluster and clusters
+without events tell of births, deaths and jumps (`births.py`), the latest events of parts, mergers and moves
+(`drifting.py`, `restructure.py`); strangeness is a rank (`strangeness.py`); where a likelihood stays low, methods that
+do not get stuck are asked as well (`recovery.py`).
 """
 
 from __future__ import annotations
