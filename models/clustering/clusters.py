@@ -40,6 +40,9 @@ NEW = 6 * BLOCK
 """Events in which a feature is new: what came before it is supposed to have been usual, until the latest
 events (`drifting.HELD`) all have it."""
 
+OF_GAUSSIANS = 1.0
+"""Multiple of the BIC penalty where clusters are Gaussians: only what is none needs more, or it is cut to pieces. Rare
+clusters show sooner with less."""
 BARE = 1e-4
 """What is added to variances where it is asked how events lie: the usual floor would show."""
 
@@ -245,10 +248,11 @@ class Clusters:
         found = self.moments()
         self.floor = atoms.floors(self.atoms, self.micro.scale[0], self.sd())
         labels = ppp.partition(*found, floor=self.floor, penalty=self.penalty).labels
+        if self._gaussian(found, labels):
+            fine = ppp.partition(*found, floor=self.floor, penalty=OF_GAUSSIANS).labels
+            return (fine if fine.max() > labels.max() and self._gaussian(found, fine) else labels), False
         coarse = coarseness.choose(*found, labels)
-        if coarse.max() == labels.max() or self._gaussian(found, labels):
-            return labels, False
-        return coarse, True
+        return coarse, bool(coarse.max() < labels.max())
 
     def _gaussian(self, found: micro.Moments, labels: Array) -> bool:
         """Say whether clusters are Gaussians, as far as the latest events tell, so that there is nothing to join."""
