@@ -154,18 +154,24 @@ def _rearrange(
     inside = np.isin(new, family.new) & free
     rate = recent[inside].sum() / weight[inside].sum()
     lately = np.bincount(_arrivals(clusters, new, family), minlength=len(own))
-    parts = []
+    parts, abandoned = [], np.zeros(len(own), bool)
     for q in family.new:
         member = (new == q) & free
         expected = rate * weight[member].sum()
-        left = expected >= ENOUGH and recent[member].sum() < TRAIL * expected
-        if not left:
-            share = weight[member].sum() / weight[inside].sum()
-            left = bool(pdtr(lately[member].sum(), share * lately.sum()) < CHANCE)
-        if len(family.new) > 1 and left:
+        share = weight[member].sum() / weight[inside].sum()
+        if len(family.new) > 1 and expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
             spent |= member
+        elif len(family.new) > 1 and pdtr(lately[member].sum(), share * lately.sum()) < CHANCE:
+            abandoned |= member
         else:
             parts.append(q)
+    if not parts:  # each by another clock: nothing is sure
+        return np.zeros(len(own), bool)
+    spent |= abandoned
+    if len(family.old) == len(parts) == 1 and 2.0 * weight[abandoned].sum() > weight[inside].sum():
+        mean = clusters.moments().mean
+        there, then = (weight[of_it] @ mean[of_it] / weight[of_it].sum() for of_it in (inside & ~spent, abandoned))
+        births.tell_moved(clusters, family.old[0], float(np.sqrt(((there - then) ** 2).sum())))
     shared = changes.overlap(weight, before, new, Family(family.old, tuple(parts)))
     id_of = dict.fromkeys(parts, -1)
     for a, b in zip(*linear_sum_assignment(-shared), strict=True):

@@ -210,6 +210,27 @@ def test_clusters_are_found_without_their_number_and_keep_their_ids(make, seed):
     assert adjusted_rand(stream.labels, ids) > 0.9 * np.mean(windows)
 
 
+@pytest.mark.parametrize("seed", [4, 5])
+def test_a_rare_gaussian_is_a_cluster_of_its_own(seed):
+    stream = event_streams.unequal(6_000, 8, seed, 100)
+    model = DriftClusterer()
+    ids = np.concatenate([model.prequential_many(part) for part in np.split(stream.X, 24)])[4_000:]
+    labels = stream.labels[4_000:]
+    assert len({int(np.bincount(ids[labels == label]).argmax()) for label in range(6)}) == 6
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+def test_a_cluster_that_jumps_so_near_that_its_events_are_still_its_own_moves_and_is_not_split(seed):
+    model, news = DriftClusterer(), []
+    for part in np.split(event_streams.blobs_abrupt(seed=seed).X, 32):
+        model.learn_many(part)
+        news += [one for one in model.news() if one.learnt > 1_000]
+    kinds = [one.kind for one in news]
+    assert "moved" in kinds
+    assert "split" not in kinds
+    assert kinds.count("died") <= 2
+
+
 def test_strangeness_is_a_rank_among_the_latest():
     model = DriftClusterer()
     model.learn_many(STREAM.X[:2_000])
