@@ -43,7 +43,6 @@ events (`drifting.HELD`) all have it."""
 OF_GAUSSIANS = 1.0
 """Multiple of the BIC penalty where clusters are Gaussians: only what is none needs more, or it is cut to pieces. Rare
 clusters show sooner with less."""
-_NONE = np.zeros(0, np.int64)
 BARE = 1e-4
 """What is added to variances where it is asked how events lie: the usual floor would show."""
 
@@ -248,11 +247,10 @@ class Clusters:
         """Return the clusters (m,) int64, from 0, that the micro-clusters make now, and whether some were joined."""
         found = self.moments()
         self.floor = atoms.floors(self.atoms, self.micro.scale[0], self.sd())
+        labels = ppp.partition(*found, floor=self.floor, penalty=self.penalty).labels
         fine = ppp.partition(*found, floor=self.floor, penalty=OF_GAUSSIANS).labels
-        whole = {"groups": fine, "again": _NONE}
-        labels = ppp.partition(*found, **whole, floor=self.floor, penalty=self.penalty).labels
         coarse = coarseness.choose(*found, labels)
-        if fine.max() == coarse.max():
+        if coarse.max() == labels.max() >= fine.max():
             return labels, False
         if self._gaussian(found, labels):
             return (fine if fine.max() > labels.max() and self._gaussian(found, fine) else labels), False
