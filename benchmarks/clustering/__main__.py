@@ -36,7 +36,7 @@ Examples:
 
   python -m benchmarks.clustering --only page
 """
-WIDE = {**os.environ, "COLUMNS": "120"}
+WIDE = {**os.environ, "COLUMNS": "140"}
 """Tables of parts are not to be folded."""
 STEPS = ("scores", "speed", "lives", "nab", "parts", "page")
 console = Console()
@@ -117,7 +117,10 @@ def _scores(
             console.print(f"{name} is left out: {error}")
             continue
         d, k, changes = X.shape[1], len(np.unique(labels)), streams.changes(name)
-        contestants: list[tuple[Results, str, Callable[[], Any]]] = [(mine, ours.NAME, ours.Ours)]
+        contestants: list[tuple[Results, str, Callable[[], Any]]] = [
+            (mine, ours.NAME, ours.Ours),
+            (mine, ours.APART, ours.Apart),
+        ]
         if not only_ours:
             contestants += [(theirs, rival.name, lambda rival=rival, d=d, k=k: rival.make(d, k, 0)) for rival in RIVALS]
         ours.warm_up()

@@ -6,6 +6,7 @@ from driftline.models.base import Array, News
 from driftline.models.clustering import DriftClusterer
 
 NAME = "DriftClusterer()"
+APART = "DriftClusterer(), unknown apart"
 
 
 class Ours:
@@ -21,7 +22,7 @@ class Ours:
         return X
 
     def predict(self, X: Array) -> Array:
-        """Return the cluster of each event, -1 where it is unknown."""
+        """Return the most probable cluster of each event."""
         return self.model.predict_many(X)
 
     def learn(self, X: Array) -> None:
@@ -29,6 +30,14 @@ class Ours:
         self.model.learn_many(X)
         self.news += [news._replace(row=self.learnt + news.row) for news in self.model.news()]
         self.learnt += len(X)
+
+
+class Apart(Ours):
+    """The same, but what it says belongs to no cluster is not given to any."""
+
+    def predict(self, X: Array) -> Array:
+        """Return the cluster of each event, -1 where it belongs to none."""
+        return self.model.assign_many(X).ids
 
 
 def strangeness(X: Array, seed: int) -> Array:

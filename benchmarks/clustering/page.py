@@ -14,7 +14,12 @@ falls where an id does not keep its meaning. *NMI* and *purity*: means over micr
 micro-batch. *Delay*: events from a planted birth or jump to the end of the first micro-batch in which one id agrees
 with the cluster to an F1 of {FOUND}; *missed*: where none ever does. *Extra*: ids that come up (with
 {LEAST_EVENTS} events in a micro-batch) after the warm-up, beyond planted births; refits are not made to keep ids.
-Unknown events count as a cluster of their own. Noise of `rbf_events` is one label.
+Noise of `rbf_events` is one label.
+
+Each event is put into a cluster, also one that is far from all: as River's and scikit-learn's `predict` do, so does
+`predict_many` of ours, and HDBSCAN's noise goes where the nearest cluster is. Of ours, *unknown apart* is what
+`assign_many` and the service say: an event that is too far away belongs to no cluster. All of those then count as one
+cluster of their own, as do the events that River's DenStream gives to none.
 
 All rivals get events in the same units: standardised by mean and deviation of all that was learnt. Ours gets them raw.
 `*`, or `[first …]`: stopped after its CPU limit, the figures are of what it got through; such cells are no one's best.

@@ -83,7 +83,7 @@ def matrix(results: Results, shuffled: bool = False) -> str:
     """Return ARI and ARI of the whole stream, of all methods on all streams, by what they are given."""
     streams = kinds(results, shuffled)
     parts = []
-    groups: list[tuple[str, list[str]]] = [("Ours", [ours.NAME])]
+    groups: list[tuple[str, list[str]]] = [("Ours", [ours.NAME, ours.APART])]
     for kind in (BASELINE, DEFAULT, GIVEN, TUNED):
         names = [rival.name for rival in sorted(RIVALS, key=_family) if rival.kind == kind]
         groups.append((kind[0].upper() + kind[1:], names))
@@ -102,7 +102,7 @@ def one_kind(results: Results, kind: str) -> str:
     """Return all measures of all methods on one kind of stream, in file order."""
     head = ["", "ARI", "whole", "NMI", "purity", "clusters", "unknown", "delay", "missed", "extra", "events/s", "kB"]
     rows = []
-    for name in [ours.NAME, *(rival.name for rival in sorted(RIVALS, key=_family))]:
+    for name in [ours.NAME, ours.APART, *(rival.name for rival in sorted(RIVALS, key=_family))]:
         cells = picked(results, name, kind)
         if not cells:
             continue

@@ -209,4 +209,9 @@ def _move(clusters: Clusters, id_: int, before: int, made: macros.Macros, held: 
     own[own == ledger.code(id_)] = before
     ledger.add(book, before, id_)
     ledger.leave(book, id_)
-    clusters.tell("moved", before, (), 0.0, away, f"cluster {before} jumped by {away:.2g} standard deviations")
+    tell_moved(clusters, before, away)
+
+
+def tell_moved(clusters: Clusters, id_: int, away: float) -> None:
+    """Tell that a cluster jumped so far, in standard deviations of all events."""
+    clusters.tell("moved", id_, (), 0.0, away, f"cluster {id_} jumped by {away:.2g} standard deviations")

@@ -17,6 +17,7 @@ from driftline.models.clustering import (
     coarseness,
     drifting,
     frozen,
+    gaussianity,
     ledger,
     macros,
     meeting,
@@ -38,6 +39,12 @@ RESTLESS, SOON = 10 * BLOCK, 2 * BLOCK
 NEW = 6 * BLOCK
 """Events in which a feature is new: what came before it is supposed to have been usual, until the latest
 events (`drifting.HELD`) all have it."""
+
+OF_GAUSSIANS = 1.0
+"""Multiple of the BIC penalty where clusters are Gaussians: only what is none needs more, or it is cut to pieces. Rare
+clusters show sooner with less."""
+BARE = 1e-4
+"""What is added to variances where it is asked how events lie: the usual floor would show."""
 
 
 class Happened(NamedTuple):
@@ -66,6 +73,8 @@ class Answers(NamedTuple):
     """(n,) in [0, 1): the share of the latest events that lie nearer to mass."""
     mass: Array
     """(n,) distance to mass, in standard deviations of all events; 0 before there are clusters."""
+    likeliest: Array
+    """(n,) int64: the most probable cluster, also of an event that belongs to none; -1 before there are clusters."""
 
 
 class Clusters:
@@ -128,13 +137,14 @@ class Clusters:
         n = len(X)
         if self.frozen is None:
             none = np.full(n, UNASSIGNED)
-            return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n)), none, None
+            return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n), none), none, None
         said = frozen.say(self.frozen, X)
         internal = np.where(said.distance <= self.rank.far, self.frozen.ids[said.best], UNASSIGNED)
         ids = np.maximum(internal, UNASSIGNED)
         novelty = strange.strangeness(self.rank, said.mass)
         confidence = np.where(ids >= 0, said.confidence, 0.0)
-        return Answers(ids, confidence, said.distance, novelty, said.mass), internal, said
+        likeliest = frozen.likeliest(self.frozen, X, said)
+        return Answers(ids, confidence, said.distance, novelty, said.mass, likeliest), internal, said
 
     def filled(self, X: Array) -> Array:
         """Return events (n, d) with what is missing (nan) taken from the mean of all before this block."""
@@ -238,8 +248,22 @@ class Clusters:
         found = self.moments()
         self.floor = atoms.floors(self.atoms, self.micro.scale[0], self.sd())
         labels = ppp.partition(*found, floor=self.floor, penalty=self.penalty).labels
+        fine = ppp.partition(*found, floor=self.floor, penalty=OF_GAUSSIANS).labels
         coarse = coarseness.choose(*found, labels)
+        if coarse.max() == labels.max() >= fine.max():
+            return labels, False
+        if self._gaussian(found, labels):
+            return (fine if fine.max() > labels.max() and self._gaussian(found, fine) else labels), False
         return coarse, bool(coarse.max() < labels.max())
+
+    def _gaussian(self, found: micro.Moments, labels: Array) -> bool:
+        """Say whether clusters are Gaussians, as far as the latest events tell, so that there is nothing to join."""
+        latest = self.latest.X[: int(self.latest.counts[0])]
+        Z, varied = micro.standardise(self.micro, latest), micro.per_sd(self.micro) > 0.0
+        bare = np.where(self.floor > atoms.LEAST, self.floor, BARE)  # a floor for atoms is part of what data show
+        return gaussianity.fit(macros.macros(found, labels, bare), Z, varied) and not gaussianity.correlated(
+            *found, labels, self.floor
+        )
 
     def moments(self) -> micro.Moments:
         """Return the micro-clusters in standardised units."""

@@ -2,7 +2,8 @@
 
 A penalised likelihood finds clusters that are no Gaussians together; people do not want the six shapes of normal
 operation when what fails lies far from all of them. So the clusters are joined one by one, those first that lose least
-(Ward), and a coarser partition is taken only where its silhouette is plainly better than that of the finest.
+(Ward), and a coarser partition is taken only where its silhouette is plainly better than that of the finest. Where the
+clusters are Gaussians, nothing needs to be joined (`gaussianity.py`).
 
 References
 ----------

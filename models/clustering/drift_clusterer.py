@@ -1,9 +1,10 @@
 """One online clusterer for numeric events: no number of clusters, no radius, ids that last as long as their clusters.
 
 Driftline's own design. Micro-clusters hold the stream (`micro.py`), PPP makes clusters of them (`ppp.py`) at the scale
-that stands out (`coarseness.py`); events of no cluster and clusters without events tell of births, deaths and jumps
-(`births.py`), the latest events of parts, mergers and moves (`drifting.py`, `restructure.py`); strangeness is a rank
-(`strangeness.py`); where a likelihood stays low, methods that do not get stuck are asked as well (`recovery.py`).
+that stands out, unless they are Gaussians (`coarseness.py`, `gaussianity.py`); events of no cluster and clusters
+without events tell of births, deaths and jumps (`births.py`), the latest events of parts, mergers and moves
+(`drifting.py`, `restructure.py`); strangeness is a rank (`strangeness.py`); where a likelihood stays low, methods that
+do not get stuck are asked as well (`recovery.py`).
 """
 
 from __future__ import annotations
@@ -113,8 +114,13 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
     # -- one event ---------------------------------------------------------------------------------------------------
 
     def predict_one(self, x: Features) -> int:
-        """Return the id of an event's cluster, -1 where it belongs to none."""
-        return self.assign_one(x).cluster
+        """Return the id of an event's most probable cluster, -1 before there are any.
+
+        An event that is far from all has one too; `assign_one` says whether it belongs there at all.
+        """
+        if self._clusters is None:
+            return UNASSIGNED
+        return int(self._clusters.answer(self._dense([x])).likeliest[0])
 
     def score_one(self, x: Features) -> float:
         """Return how strange an event is: how far from all mass it lies, in standard deviations of all events."""
@@ -123,7 +129,7 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         return float(self._clusters.answer(self._dense([x])).mass[0])
 
     def assign_one(self, x: Features) -> Assignment:
-        """Return an event's cluster, how sure that is, how far it lies and how strange the event is."""
+        """Return an event's cluster, -1 where it belongs to none, how sure that is, how far it lies and how strange."""
         if self._clusters is None:
             return _NOWHERE
         return _assignments(self._clusters.answer(self._dense([x])))[0]
@@ -164,8 +170,8 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
     # -- arrays ------------------------------------------------------------------------------------------------------
 
     def predict_many(self, X: Array) -> Array:
-        """Return the ids (n,) int64 of events (n, d), -1 where an event belongs to no cluster."""
-        return self.assign_many(X).ids
+        """Return the ids (n,) int64 of the most probable clusters of events (n, d), as `predict_one` says."""
+        return self.assign_many(X).likeliest
 
     def score_many(self, X: Array) -> Array:
         """Return (n,) how strange events (n, d) are, as `score_one` says."""
@@ -195,7 +201,7 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         self.prequential_many(X)
 
     def prequential_many(self, X: Array) -> Array:
-        """Return the ids (n,) of events as they stood before each was learnt, and learn them; see `learn_many`.
+        """Return for each event (n,) what `predict_one` says before it is learnt, and learn it; see `learn_many`.
 
         >>> X = np.random.default_rng(2).normal(size=(400, 2))
         >>> X[::2] += 9.0
@@ -213,7 +219,7 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         self._columns.widen(X.shape[1])
         wide = np.full((len(X), len(self._columns)), np.nan)
         wide[:, : X.shape[1]] = X
-        return self._learn(wide, 0, before).ids
+        return self._learn(wide, 0, before).likeliest
 
     # -- the road of all ---------------------------------------------------------------------------------------------
 
@@ -368,7 +374,8 @@ _NOWHERE = Assignment(UNASSIGNED, 0.0, float("inf"), 0.0)
 
 
 def _nothing(n: int) -> Answers:
-    return Answers(np.full(n, UNASSIGNED), np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n))
+    none = np.full(n, UNASSIGNED)
+    return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n), none)
 
 
 def _assignments(answers: Answers) -> list[Assignment]:

@@ -12,7 +12,7 @@ from numba import njit
 from driftline.models import arrays
 from driftline.models.base import Array, Plain
 from driftline.models.clustering.macros import PRIOR, Macros
-from driftline.models.clustering.micro import Moments
+from driftline.models.clustering.micro import UNASSIGNED, Moments
 
 
 class Frozen(NamedTuple):
@@ -138,6 +138,33 @@ def say(frozen: Frozen, X: Array) -> Said:
     _say(frozen.level, frozen.mean, frozen.precision, active, X, *said[:4])
     _to_mass(frozen.held, frozen.within, frozen.per_sd, active, X, said.mass)
     return said
+
+
+def likeliest(frozen: Frozen, X: Array, said: Said) -> Array:
+    """Return the ids (n,) int64 of the most probable clusters that are decided, -1 where there is none.
+
+    They are said of events (n, d) however far those lie, so that each has a cluster; `said` is what `say` says of them.
+
+    >>> mean, ones, one = np.array([[0.0], [8.0]]), np.ones((2, 1)), np.ones(1)
+    >>> ids, active, share = np.array([4, -11]), np.ones(1, np.int64), np.full(2, 0.5)
+    >>> two = Frozen(ids, np.zeros(2), mean, ones, 0 * one, active, share, mean, np.zeros(2), one)
+    >>> X = np.array([[0.5], [8.0]])
+    >>> likeliest(two, X, say(two, X)).tolist()
+    [4, 4]
+    """
+    ids: Array = frozen.ids[said.best]
+    pending = ids < 0
+    if not pending.any():
+        return ids
+    decided = np.flatnonzero(frozen.ids >= 0)
+    ids[pending] = UNASSIGNED
+    if len(decided):
+        n = int(pending.sum())
+        best, none = np.empty(n, np.int64), np.empty(n)
+        of_decided = frozen.level[decided], frozen.mean[decided], frozen.precision[decided]
+        _say(*of_decided, float(frozen.active[0]), X[pending], best, none, none, none)
+        ids[pending] = frozen.ids[decided[best]]
+    return ids
 
 
 @njit(cache=True)

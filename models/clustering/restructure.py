@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.special import pdtr
 
 from driftline.models.base import Array
-from driftline.models.clustering import births, changes, ledger, macros, micro, mixture, ppp
+from driftline.models.clustering import births, changes, drifting, ledger, macros, micro, mixture, ppp
 from driftline.models.clustering.changes import Family
 from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
 from driftline.models.clustering.points import Points
@@ -37,6 +38,8 @@ DRIFTED = 1_500
 """Events that long ago is just."""
 ENOUGH = 5.0
 """Arrivals to be expected of a part before it can be said that a cluster that moves has left it."""
+LATELY, CHANCE = 100, 1e-3
+"""The very last events, and how unlikely it must be that so few of them are where a cluster is still thought to be."""
 
 
 def form(clusters: Clusters) -> None:
@@ -108,6 +111,17 @@ def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> 
     births.forget_empty(clusters)
 
 
+def _arrivals(clusters: Clusters, new: Array, family: Family) -> Array:
+    """Return the micro-clusters (n,) of a family that its very last events are nearest to."""
+    latest, count = clusters.latest, int(clusters.latest.counts[0])
+    at = np.arange(max(count - LATELY, 0), count) % drifting.HELD
+    Z = micro.standardise(clusters.micro, latest.X[at[np.isin(latest.own[at], family.old)]])
+    of_it = np.flatnonzero(np.isin(new, family.new))
+    away = ((Z[:, None] - clusters.moments().mean[of_it]) ** 2).sum(axis=2)
+    nearest: Array = of_it[away.argmin(axis=1)]
+    return nearest
+
+
 def _drifted(clusters: Clusters, family: Family) -> bool:
     """Say whether a cluster of a family has just been made anew."""
     book = clusters.ledger
@@ -139,14 +153,25 @@ def _rearrange(
     spent = np.zeros(len(own), bool)
     inside = np.isin(new, family.new) & free
     rate = recent[inside].sum() / weight[inside].sum()
-    parts = []
+    lately = np.bincount(_arrivals(clusters, new, family), minlength=len(own))
+    parts, abandoned = [], np.zeros(len(own), bool)
     for q in family.new:
         member = (new == q) & free
         expected = rate * weight[member].sum()
+        share = weight[member].sum() / weight[inside].sum()
         if len(family.new) > 1 and expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
             spent |= member
+        elif len(family.new) > 1 and pdtr(lately[member].sum(), share * lately.sum()) < CHANCE:
+            abandoned |= member
         else:
             parts.append(q)
+    if not parts:  # each by another clock: nothing is sure
+        return np.zeros(len(own), bool)
+    spent |= abandoned
+    if len(family.old) == len(parts) == 1 and 2.0 * weight[abandoned].sum() > weight[inside].sum():
+        mean = clusters.moments().mean
+        there, then = (weight[of_it] @ mean[of_it] / weight[of_it].sum() for of_it in (inside & ~spent, abandoned))
+        births.tell_moved(clusters, family.old[0], float(np.sqrt(((there - then) ** 2).sum())))
     shared = changes.overlap(weight, before, new, Family(family.old, tuple(parts)))
     id_of = dict.fromkeys(parts, -1)
     for a, b in zip(*linear_sum_assignment(-shared), strict=True):

@@ -60,6 +60,6 @@ def test_a_few_strays_are_no_cluster():
     X = stream.X.copy()
     X[1_500 :: FEW * 4] += 300.0 * np.random.default_rng(0).normal(size=X[1_500 :: FEW * 4].shape)
     model = DriftClusterer()
-    ids = model.prequential_many(X)
+    ids = [one.cluster for one in model.prequential_rows([dict(enumerate(row)) for row in X.tolist()])]
     assert [news for news in model.news() if news.learnt > FORMED] == []
-    assert set(ids[1_500 :: FEW * 4].tolist()) == {-1}
+    assert set(ids[1_500 :: FEW * 4]) == {-1}

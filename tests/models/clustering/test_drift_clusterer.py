@@ -54,11 +54,29 @@ def test_arrays_runs_and_single_events_say_the_same():
         of_one.append(by_one.assign_one(x))
         by_one.learn_one(x)
     assert of_run == of_one
-    assert [one.cluster for one in of_run] == of_array.tolist()
+    assert all(one.cluster in (-1, id_) for one, id_ in zip(of_run, of_array.tolist(), strict=True))
     assert digest(by_run.state()) == digest(by_one.state())
     many = by_array.assign_many(X[:50])
     assert [by_one.assign_one(x) for x in dicts(X[:50])] == by_run.prequential_rows(dicts(X[:50]))[:50]
-    assert many.ids.tolist() == by_array.predict_many(X[:50]).tolist()
+    assert many.likeliest.tolist() == by_array.predict_many(X[:50]).tolist()
+    assert many.likeliest.tolist() == [by_one.predict_one(x) for x in dicts(X[:50])]
+
+
+def test_what_belongs_to_no_cluster_has_a_most_probable_one_that_was_told_of():
+    model = DriftClusterer()
+    model.learn_many(STREAM.X[:2_000])
+    told, strangers = {one.who for one in model.news()}, 0
+    far = np.array([[40.0] * 3, [-40.0] * 3])
+    assert model.assign_many(far).ids.tolist() == [-1, -1]
+    assert {str(id_) for id_ in model.predict_many(far).tolist()} <= told
+    for at in range(2_000, len(STREAM.X), 10):  # through the change: also while clusters are not decided yet
+        said = model.assign_many(STREAM.X[at : at + 10])
+        strangers += int((said.ids < 0).sum())
+        assert ((said.ids == -1) | (said.ids == said.likeliest)).all()
+        assert {str(id_) for id_ in said.likeliest.tolist()} <= told
+        model.learn_many(STREAM.X[at : at + 10])
+        told |= {name for one in model.news() for name in (one.who, *one.others)}
+    assert strangers > 20
 
 
 @pytest.mark.parametrize("shares", ["transport", "masses"])
@@ -190,6 +208,27 @@ def test_clusters_are_found_without_their_number_and_keep_their_ids(make, seed):
     windows = [adjusted_rand(stream.labels[at : at + 250], ids[at : at + 250]) for at in range(500, 8_000, 250)]
     assert np.mean(windows) > 0.95
     assert adjusted_rand(stream.labels, ids) > 0.9 * np.mean(windows)
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_a_rare_gaussian_is_a_cluster_of_its_own(seed):
+    stream = event_streams.unequal(6_000, 8, seed, 100)
+    model = DriftClusterer()
+    ids = np.concatenate([model.prequential_many(part) for part in np.split(stream.X, 24)])[4_000:]
+    labels = stream.labels[4_000:]
+    assert len({int(np.bincount(ids[labels == label]).argmax()) for label in range(6)}) == 6
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+def test_a_cluster_that_jumps_so_near_that_its_events_are_still_its_own_moves_and_is_not_split(seed):
+    model, news = DriftClusterer(), []
+    for part in np.split(event_streams.blobs_abrupt(seed=seed).X, 32):
+        model.learn_many(part)
+        news += [one for one in model.news() if one.learnt > 1_000]
+    kinds = [one.kind for one in news]
+    assert "moved" in kinds
+    assert "split" not in kinds
+    assert kinds.count("died") <= 2
 
 
 def test_strangeness_is_a_rank_among_the_latest():
