@@ -18,6 +18,7 @@ from driftline.models.clustering import (
     drifting,
     frozen,
     gaussianity,
+    late_features,
     ledger,
     macros,
     meeting,
@@ -29,6 +30,7 @@ from driftline.models.clustering import (
     trails,
 )
 from driftline.models.clustering import strangeness as strange
+from driftline.models.clustering.answers import Answers, nothing
 from driftline.models.clustering.ledger import BLOCK, WARM_UP
 from driftline.models.clustering.micro import LEARNT, LIVE, RECENT_UNIT, UNASSIGNED
 
@@ -60,23 +62,6 @@ class Happened(NamedTuple):
     text: str
 
 
-class Answers(NamedTuple):
-    """What is said of n events."""
-
-    ids: Array
-    """(n,) int64: the cluster of each, -1 for none."""
-    confidence: Array
-    """(n,) in [0, 1]."""
-    distance: Array
-    """(n,) to the nearest cluster, in its own standard deviations; infinite where there is none yet."""
-    novelty: Array
-    """(n,) in [0, 1): the share of the latest events that lie nearer to mass."""
-    mass: Array
-    """(n,) distance to mass, in standard deviations of all events; 0 before there are clusters."""
-    likeliest: Array
-    """(n,) int64: the most probable cluster, also of an event that belongs to none; -1 before there are clusters."""
-
-
 class Clusters:
     """The clusters of events with `d` features; `half_life` in events, `most` micro-clusters.
 
@@ -97,7 +82,7 @@ class Clusters:
         self.proposed: dict[restructure.Key, int] = {}
         """Changes that the last looks at all clusters have asked for, and how many of them in a row."""
         self.frozen: frozen.Frozen | None = None
-        self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf)
+        self.rank: strange.Ruler = strange.Ruler(np.zeros(0), np.inf, np.inf)
         self.floor = np.full(d, atoms.LEAST)
         self.happened: list[Happened] = []
         self.quality = np.array([-np.inf, 0.0])
@@ -130,21 +115,28 @@ class Clusters:
 
     def answer(self, X: Array) -> Answers:
         """Say where events (n, d) belong; nan where a feature is missing."""
-        return self._answer(self.filled(X))[0]
-
-    def _answer(self, X: Array) -> tuple[Answers, Array, frozen.Said | None]:
-        """Return answers, the ids under which events are learnt, and what the clusters said."""
-        n = len(X)
+        X = self.filled(X)
         if self.frozen is None:
-            none = np.full(n, UNASSIGNED)
-            return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n), none), none, None
+            return nothing(len(X))
         said = frozen.say(self.frozen, X)
-        internal = np.where(said.distance <= self.rank.far, self.frozen.ids[said.best], UNASSIGNED)
+        return self._answers(X, said, self._internal(said), micro.to_mass(self.micro, X))
+
+    def _internal(self, said: frozen.Said) -> Array:
+        """Return the ids (n,) under which events are learnt."""
+        assert self.frozen is not None
+        return np.where(said.distance <= self.rank.far, self.frozen.ids[said.best], UNASSIGNED)
+
+    def _answers(self, X: Array, said: frozen.Said, internal: Array, mass: Array) -> Answers:
+        assert self.frozen is not None
         ids = np.maximum(internal, UNASSIGNED)
-        novelty = strange.strangeness(self.rank, said.mass)
-        confidence = np.where(ids >= 0, said.confidence, 0.0)
-        likeliest = frozen.likeliest(self.frozen, X, said)
-        return Answers(ids, confidence, said.distance, novelty, said.mass, likeliest), internal, said
+        return Answers(
+            ids,
+            np.where(ids >= 0, said.confidence, 0.0),
+            said.distance,
+            strange.novelty(self.rank, mass),
+            strange.strangeness(self.rank, mass),
+            frozen.likeliest(self.frozen, X, said),
+        )
 
     def filled(self, X: Array) -> Array:
         """Return events (n, d) with what is missing (nan) taken from the mean of all before this block."""
@@ -159,13 +151,16 @@ class Clusters:
         while done < n:
             until = min(n, done + BLOCK - self.learnt % BLOCK)
             chunk = self.filled(X[done:until])
-            answers, internal, said = self._answer(chunk)
-            parts.append(answers)
-            micro.learn(self.micro, chunk, internal)
+            said = None if self.frozen is None else frozen.say(self.frozen, chunk)
+            internal = np.full(len(chunk), UNASSIGNED) if said is None else self._internal(said)
+            mass = micro.learn(self.micro, chunk, internal)
             atoms.learn(self.atoms, chunk)
             drifting.record(self.latest, chunk, internal)
-            if said is not None:
-                strange.record(self.recent, said.mass, said.log_density, said.distance)
+            if said is None:
+                parts.append(nothing(len(chunk)))
+            else:
+                parts.append(self._answers(chunk, said, internal, mass))
+                strange.record(self.recent, mass, said.log_density, said.distance)
                 places = said.best[internal != UNASSIGNED]
                 self.tally += np.bincount(places, minlength=ledger.ROOM)
             done = until
@@ -182,7 +177,7 @@ class Clusters:
             self.tally[:] = 0
         new = (self.since > 0) & (self.learnt - self.since <= NEW)
         if new.any():
-            micro.suppose(self.micro, np.where(new, self.since, 0))
+            late_features.suppose(self.micro, np.where(new, self.since, 0))
         if self.learnt <= WARM_UP:
             restructure.form(self)
         else:
@@ -222,7 +217,7 @@ class Clusters:
         known = ids != UNASSIGNED
         if known.any():
             held = macros.macros(micro.Moments(*(part[known] for part in found)), ids[known], self.floor)
-            self.frozen = self._standing(held, found)
+            self.frozen = self._standing(held)
             if self.redrawn:
                 said = frozen.say(self.frozen, self.latest.X)
                 near = said.distance <= self.rank.far
@@ -232,9 +227,9 @@ class Clusters:
         if self.learnt < WARM_UP:
             self.rank = self.rank._replace(far=np.inf)
 
-    def _standing(self, held: macros.Macros, found: micro.Moments) -> frozen.Frozen:
+    def _standing(self, held: macros.Macros) -> frozen.Frozen:
         """Return the clusters to stand, with their shares."""
-        place = found, self.micro.scale[0], micro.per_sd(self.micro)
+        place = self.micro.scale[0], micro.per_sd(self.micro)
         if not self.transport or self.learnt < WARM_UP:
             return frozen.freeze(held, *place)
         made = frozen.freeze(held, *place, shares.expected(held, self.frozen))
@@ -305,7 +300,7 @@ class Clusters:
     def widen(self, values: Array) -> None:
         """Take more features, of which the first values are given (new,)."""
         self.since = np.append(self.since, np.full(len(values), self.learnt))
-        self.micro = micro.wider(self.micro, values)
+        self.micro = late_features.wider(self.micro, values)
         self.atoms = atoms.wider(self.atoms, len(values))
         self.latest = drifting.wider(self.latest, values)
         self.floor = np.append(self.floor, np.full(len(values), atoms.LEAST))
@@ -336,6 +331,7 @@ class Clusters:
             "redrawn": self.redrawn,
             "sorted": self.rank.sorted.copy(),
             "far": float(self.rank.far),
+            "usual": float(self.rank.usual),
         }
 
     def restore(self, state: dict[str, Plain]) -> None:
@@ -361,4 +357,4 @@ class Clusters:
             raise ValueError(
                 f"state 'sorted' must be at most {strange.HELD} numbers, got {ranked.dtype} {ranked.shape}"
             )
-        self.rank = strange.Ruler(ranked.copy(), scalar(state, "far", float))
+        self.rank = strange.Ruler(ranked.copy(), scalar(state, "far", float), scalar(state, "usual", float))

@@ -21,7 +21,8 @@ from river import base
 from driftline.models import arrays
 from driftline.models.base import Array, Assignment, Features, News, Plain, scalar
 from driftline.models.clustering import ledger, macros, micro, recovery
-from driftline.models.clustering.clusters import Answers, Clusters, Happened
+from driftline.models.clustering.answers import Answers, nothing
+from driftline.models.clustering.clusters import Clusters, Happened
 from driftline.models.clustering.life import ClusterLife, ClusterNow, LifeEvent
 from driftline.models.clustering.micro import FARTHEST, UNASSIGNED
 from driftline.models.columns import Columns
@@ -123,10 +124,13 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         return int(self._clusters.answer(self._dense([x])).likeliest[0])
 
     def score_one(self, x: Features) -> float:
-        """Return how strange an event is: how far from all mass it lies, in standard deviations of all events."""
+        """Return how strange an event is: how far from all that was learnt, 1 for the farthest of 50 as is usual.
+
+        What has come once is learnt, so that it is no longer as strange. 0 before there is anything usual.
+        """
         if self._clusters is None:
             return 0.0
-        return float(self._clusters.answer(self._dense([x])).mass[0])
+        return float(self._clusters.answer(self._dense([x])).strangeness[0])
 
     def assign_one(self, x: Features) -> Assignment:
         """Return an event's cluster, -1 where it belongs to none, how sure that is, how far it lies and how strange."""
@@ -175,13 +179,13 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
 
     def score_many(self, X: Array) -> Array:
         """Return (n,) how strange events (n, d) are, as `score_one` says."""
-        return self.assign_many(X).mass
+        return self.assign_many(X).strangeness
 
     def assign_many(self, X: Array) -> Answers:
         """Return all that is said of events (n, d)."""
         X = self._checked(X)
         if self._clusters is None:
-            return _nothing(len(X))
+            return nothing(len(X))
         wide = np.full((len(X), self._clusters.d), np.nan)
         width = min(X.shape[1], self._clusters.d)
         wide[:, :width] = X[:, :width]
@@ -371,11 +375,6 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
 
 
 _NOWHERE = Assignment(UNASSIGNED, 0.0, float("inf"), 0.0)
-
-
-def _nothing(n: int) -> Answers:
-    none = np.full(n, UNASSIGNED)
-    return Answers(none, np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n), none)
 
 
 def _assignments(answers: Answers) -> list[Assignment]:

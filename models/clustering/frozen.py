@@ -12,7 +12,7 @@ from numba import njit
 from driftline.models import arrays
 from driftline.models.base import Array, Plain
 from driftline.models.clustering.macros import PRIOR, Macros
-from driftline.models.clustering.micro import UNASSIGNED, Moments
+from driftline.models.clustering.micro import UNASSIGNED
 
 
 class Frozen(NamedTuple):
@@ -32,12 +32,6 @@ class Frozen(NamedTuple):
     """(1,) int64: features that varied, at least 1."""
     share: Array
     """(k,) prior probabilities before rare clusters are given a little more."""
-    held: Array
-    """(m, d) means of all micro-clusters."""
-    within: Array
-    """(m,) their mean variances, in squared standard deviations of all events."""
-    per_sd: Array
-    """(d,) 1 / standard deviation of all events; 0 for a feature that was constant."""
 
 
 class Said(NamedTuple):
@@ -51,19 +45,15 @@ class Said(NamedTuple):
     """(n,) of all clusters together, nats, up to a constant."""
     distance: Array
     """(n,) to the nearest cluster: root of the mean squared distance, in its own standard deviations."""
-    mass: Array
-    """(n,) root of the mean squared distance to events of the nearest micro-cluster, in standard deviations of all."""
 
 
-def freeze(macros: Macros, moments: Moments, mean: Array, per_sd: Array, share: Array | None = None) -> Frozen:
+def freeze(macros: Macros, mean: Array, per_sd: Array, share: Array | None = None) -> Frozen:
     """Return clusters given in standardised units, in the features' own.
 
     Parameters
     ----------
     macros
         At least one.
-    moments
-        All micro-clusters, in standardised units.
     mean, per_sd
         (d,) of all events: mean, and 1 / standard deviation, 0 for a constant feature.
     share
@@ -83,17 +73,13 @@ def freeze(macros: Macros, moments: Moments, mean: Array, per_sd: Array, share: 
         mean.copy(),
         np.array([active]),
         mass / mass.sum(),
-        moments.mean * sd + mean,
-        moments.variance.sum(axis=1) / active,
-        per_sd.copy(),
     )
 
 
 def restored(state: Mapping[str, Plain], d: int) -> Frozen:
     """Return what gave this flat state. Raises `ValueError` where its parts do not fit each other."""
-    ids, within = state.get("ids"), state.get("within")
+    ids = state.get("ids")
     k = len(ids) if isinstance(ids, np.ndarray) else 0
-    m = len(within) if isinstance(within, np.ndarray) else 0
     made = Frozen(
         np.zeros(k, np.int64),
         np.zeros(k),
@@ -102,9 +88,6 @@ def restored(state: Mapping[str, Plain], d: int) -> Frozen:
         np.zeros(d),
         np.ones(1, np.int64),
         np.zeros(k),
-        np.zeros((m, d)),
-        np.zeros(m),
-        np.zeros(d),
     )
     arrays.refill(made, state)
     return made
@@ -117,8 +100,6 @@ def wider(frozen: Frozen, values: Array) -> Frozen:
         mean=np.hstack([frozen.mean, none + values]),
         precision=np.hstack([frozen.precision, none]),
         fill=np.append(frozen.fill, values),
-        held=np.hstack([frozen.held, np.tile(values, (len(frozen.held), 1))]),
-        per_sd=np.append(frozen.per_sd, np.zeros(len(values))),
     )
 
 
@@ -127,16 +108,14 @@ def say(frozen: Frozen, X: Array) -> Said:
 
     >>> mean, ones, one = np.array([[0.0], [8.0]]), np.ones((2, 1)), np.ones(1)
     >>> active, share = np.ones(1, np.int64), np.full(2, 0.5)
-    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, ones, 0 * one, active, share, mean, np.zeros(2), one)
+    >>> two = Frozen(np.array([4, 9]), np.zeros(2), mean, ones, 0 * one, active, share)
     >>> said = say(two, np.array([[0.5], [8.0], [40.0]]))
     >>> two.ids[said.best].tolist(), said.distance.round(1).tolist()
     ([4, 9, 9], [0.5, 0.0, 32.0])
     """
     n = len(X)
-    said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
-    active = float(frozen.active[0])
-    _say(frozen.level, frozen.mean, frozen.precision, active, X, *said[:4])
-    _to_mass(frozen.held, frozen.within, frozen.per_sd, active, X, said.mass)
+    said = Said(np.empty(n, np.int64), np.empty(n), np.empty(n), np.empty(n))
+    _say(frozen.level, frozen.mean, frozen.precision, float(frozen.active[0]), X, *said)
     return said
 
 
@@ -147,7 +126,7 @@ def likeliest(frozen: Frozen, X: Array, said: Said) -> Array:
 
     >>> mean, ones, one = np.array([[0.0], [8.0]]), np.ones((2, 1)), np.ones(1)
     >>> ids, active, share = np.array([4, -11]), np.ones(1, np.int64), np.full(2, 0.5)
-    >>> two = Frozen(ids, np.zeros(2), mean, ones, 0 * one, active, share, mean, np.zeros(2), one)
+    >>> two = Frozen(ids, np.zeros(2), mean, ones, 0 * one, active, share)
     >>> X = np.array([[0.5], [8.0]])
     >>> likeliest(two, X, say(two, X)).tolist()
     [4, 4]
@@ -189,17 +168,3 @@ def _say(level, mean, precision, active, X, best, confidence, log_density, dista
         confidence[t] = 1.0 / total
         log_density[t] = joint[first] + np.log(total)
         distance[t] = np.sqrt(closest / active)
-
-
-@njit(cache=True)
-def _to_mass(held, within, per_sd, active, X, mass):  # type: ignore[no-untyped-def]
-    m, d = held.shape
-    for t in range(len(X)):
-        nearest = np.inf
-        for i in range(m):
-            squared = 0.0
-            for j in range(d):
-                away = (X[t, j] - held[i, j]) * per_sd[j]
-                squared += away * away
-            nearest = min(nearest, squared / active + within[i])
-        mass[t] = np.sqrt(nearest)

@@ -117,7 +117,7 @@ def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000
         A parameter is out of its range.
 
     >>> micro = make(2)
-    >>> learn(micro, np.array([[0.0, 0.0], [8.0, 8.0], [0.1, 0.0], [0.0, 0.1], [8.0, 8.1]]))
+    >>> _ = learn(micro, np.array([[0.0, 0.0], [8.0, 8.0], [0.1, 0.0], [0.0, 0.1], [8.0, 8.1]]))
     >>> moments(micro).weight.round(2).tolist()
     [3.0, 2.0]
     """
@@ -140,12 +140,13 @@ def make(d: int, most: int = 100, compact_to: int = 80, half_life: float = 2_000
     )
 
 
-def learn(micro: Micro, X: Array, macro: Array | None = None) -> None:
+def learn(micro: Micro, X: Array, macro: Array | None = None) -> Array:
     """Learn events (n, d) in order: each is absorbed by the nearest micro-cluster within the radius, or opens one.
 
     With `macro` (n,) int64, the cluster of each event, one that it opens belongs there too, and events of settled
     clusters (from 0) are absorbed by micro-clusters of such, others only by those of the very same. Without it any
-    micro-cluster absorbs, and a new one belongs to none.
+    micro-cluster absorbs, and a new one belongs to none. What `to_mass` says of each event (n,) before it is learnt is
+    returned.
 
     Raises
     ------
@@ -153,7 +154,26 @@ def learn(micro: Micro, X: Array, macro: Array | None = None) -> None:
         The events have another number of features, or not all are finite; nothing was learnt.
     """
     X = events(micro, X)
-    _learn(micro, X, np.full(len(X), _ANY) if macro is None else macro)
+    mass = np.empty(len(X))
+    _learn(micro, X, np.full(len(X), _ANY) if macro is None else macro, mass)
+    return mass
+
+
+def to_mass(micro: Micro, X: Array) -> Array:
+    """Return how far events (n, d) are from all that was learnt, in standard deviations of all events.
+
+    It is the root of the mean squared distance to the events of the nearest micro-cluster, averaged over the features
+    that varied; 0 before there is one.
+
+    >>> micro = make(2)
+    >>> _ = learn(micro, np.array([[0.0, 0.0], [8.0, 8.0], [0.1, 0.0], [0.0, 0.1], [8.0, 8.1]]))
+    >>> to_mass(micro, np.array([[0.0, 0.0], [4.0, 4.0], [16.0, 16.0]])).round(1).tolist()
+    [0.0, 1.0, 2.0]
+    """
+    X = events(micro, X)
+    mass = np.empty(len(X))
+    _far(micro, X, mass)
+    return mass
 
 
 def events(micro: Micro, X: Array) -> Array:
@@ -201,31 +221,6 @@ def drop(micro: Micro, which: Array) -> None:
         remove(micro, i)
 
 
-def wider(micro: Micro, values: Array) -> Micro:
-    """Return the same with more features, of which only a first value (new,) is known: `suppose` knows better later."""
-    more = len(values)
-    wide = make(micro.mean.shape[1] + more, len(micro.weight), micro.compact_to)
-    wide = wide._replace(growth=micro.growth)
-    wide = arrays.pour(micro, wide)
-    live = int(micro.counts[LIVE])
-    wide.mean[:live, -more:] = values
-    wide.scale[0, -more:] = values
-    wide.numbers[RADIUS] = micro.numbers[RADIUS] * (wide.mean.shape[1] / micro.mean.shape[1]) ** 0.5
-    return wide
-
-
-def suppose(micro: Micro, since: Array) -> None:
-    """Suppose that micro-clusters have the usual moments in features that they were opened before.
-
-    `since` (d,) int64 is how many events had been learnt when each feature came.
-    """
-    live = int(micro.counts[LIVE])
-    before = micro.opened[:live, None] <= since
-    usual = micro.scale[1] / np.maximum(micro.scale[2], 1.0)
-    micro.mean[:live] = np.where(before, micro.scale[0], micro.mean[:live])
-    micro.variance[:live] = np.where(before, usual, micro.variance[:live])
-
-
 def state(micro: Micro) -> dict[str, Plain]:
     """Return copies of all arrays, by name."""
     return arrays.flat(micro)
@@ -254,11 +249,11 @@ def per_sd(micro: Micro) -> Array:
 
 
 @njit(cache=True)
-def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
-    d = X.shape[1]
-    precision = np.zeros(d)
+def _learn(micro, X, macro, mass):  # type: ignore[no-untyped-def]
+    precision = _precision(micro.scale)
     for t in range(len(X)):
         x = X[t]
+        mass[t] = _to_mass(micro, x, precision)
         micro.counts[LEARNT] += 1
         n = micro.counts[LEARNT]
         _rescale(micro.scale, x, precision)
@@ -276,11 +271,33 @@ def _learn(micro, X, macro):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _again(micro, X, macro):  # type: ignore[no-untyped-def]
-    precision = np.zeros(X.shape[1])
-    for j in range(X.shape[1]):
-        precision[j] = micro.scale[2, j] / micro.scale[1, j] if micro.scale[1, j] > _FLAT else 0.0
+    precision = _precision(micro.scale)
     for t in range(len(X)):
         _place(micro, X[t], macro, precision)
+
+
+@njit(cache=True)
+def _far(micro, X, mass):  # type: ignore[no-untyped-def]
+    precision = _precision(micro.scale)
+    for t in range(len(X)):
+        mass[t] = _to_mass(micro, X[t], precision)
+
+
+@njit(cache=True)
+def _to_mass(micro, x, precision):  # type: ignore[no-untyped-def]
+    if not micro.counts[LIVE]:
+        return 0.0
+    active = 0
+    for j in range(len(x)):
+        active += precision[j] > 0.0
+    least = np.inf
+    for i in range(micro.counts[LIVE]):
+        distance = 0.0
+        for j in range(len(x)):
+            away = x[j] - micro.mean[i, j]
+            distance += (away * away + micro.variance[i, j]) * precision[j]
+        least = min(least, distance)
+    return np.sqrt(least / max(active, 1))
 
 
 @njit(cache=True)
@@ -294,6 +311,15 @@ def _place(micro, x, macro, precision):  # type: ignore[no-untyped-def]
         _absorb(micro, nearest, x)
     else:
         _open(micro, x, macro)
+
+
+@njit(cache=True)
+def _precision(scale):  # type: ignore[no-untyped-def]
+    """Return what the squared units of each feature (d,) are worth; 0 for one that was constant so far."""
+    precision = np.zeros(scale.shape[1])
+    for j in range(len(precision)):
+        precision[j] = scale[2, j] / scale[1, j] if scale[1, j] > _FLAT else 0.0
+    return precision
 
 
 @njit(cache=True)

@@ -26,6 +26,8 @@ STRENGTH = 1000.0
 """Of the semantic term: large, because entries of a plan are about 1 / n."""
 FINE = 1e-9
 """Tolerance of the transports between outer rounds: a coarse one would hide whether the objective falls."""
+ROUNDS = 20_000
+"""Of such a transport, at most; some hundreds are usual, and thousands where costs are thousands of times `eps`."""
 
 
 class Labels(NamedTuple):
@@ -194,7 +196,7 @@ def partial_labels(
     if similarity.shape != (n, n):
         raise ValueError(f"similarity must have the shape ({n}, {n}), got {similarity.shape}; make it of the same rows")
     wanted = rho * (np.full(k, 1.0 / k) if prior is None else np.asarray(prior, float))
-    found = partial_ot(held, rho, prior, eps, gamma, start=start, tol=FINE)
+    found = partial_ot(held, rho, prior, eps, gamma, start=start, tol=FINE, max_rounds=ROUNDS)
     if soft is not None:
         begun = rows_of("soft", soft)
         if begun.shape != (n, k):
@@ -207,8 +209,8 @@ def partial_labels(
     for _ in range(outer_rounds):
         next_ = _tangent(held, rho, prior, eps, gamma, similarity, strength, found.soft, found)
         reached = _objective(held, next_, wanted, eps, gamma, similarity, strength)
-        if not next_.converged and not reached <= objective[-1]:
-            break  # a transport cut short by its rounds may be worse than where it began
+        if not next_.converged:
+            break  # cut short by its rounds, its sink has another mass: it is no plan to compare with
         found = next_
         objective.append(reached)
         if objective[-2] - objective[-1] < outer_tol:
@@ -313,7 +315,7 @@ def _tangent(
     found: Partial,
 ) -> Partial:
     pull = (2.0 * strength / len(cost)) * (near @ soft)
-    return partial_ot(cost - pull, rho, prior, eps, gamma, start=found.start, tol=FINE)
+    return partial_ot(cost - pull, rho, prior, eps, gamma, start=found.start, tol=FINE, max_rounds=ROUNDS)
 
 
 def _objective(

@@ -74,7 +74,7 @@ def transported(clusters: Frozen, X: Array, far: float, start: Array | None = No
 
     >>> one = np.ones(1, np.int64)
     >>> at, share, zero = np.array([[0.0], [8.0]]), np.array([0.9, 0.1]), np.zeros(1)
-    >>> two = Frozen(np.array([4, 9]), np.log(share), at, np.ones((2, 1)), zero, one, share, at, np.zeros(2), 1 + zero)
+    >>> two = Frozen(np.array([4, 9]), np.log(share), at, np.ones((2, 1)), zero, one, share)
     >>> taken = transported(two, np.array([[0.0], [0.2], [-0.5], [8.0], [90.0]]), 4.0)
     >>> taken.mass.round(2).tolist(), round(taken.sink, 2)
     ([0.6, 0.2], 0.2)
@@ -130,7 +130,7 @@ def followed(clusters: Frozen, taken: Taken) -> Array:
 
     >>> one = np.ones(1, np.int64)
     >>> at, share = np.zeros((2, 1)), np.full(2, 0.5)
-    >>> even = Frozen(np.array([4, 9]), np.zeros(2), at, np.ones((2, 1)), np.zeros(1), one, share, at, np.zeros(2), one)
+    >>> even = Frozen(np.array([4, 9]), np.zeros(2), at, np.ones((2, 1)), np.zeros(1), one, share)
     >>> followed(even, Taken(np.array([0.6, 0.2]), 0.2, np.zeros(3), 1)).tolist()
     [0.525, 0.475]
     """

@@ -1,13 +1,16 @@
 """How strange an event is among the latest ones, and from where on it belongs to no cluster.
 
-Clusters are never the Gaussians that stand for them, so neither is read from a table: the distance to mass tells of
-strangeness by its rank among those of the latest events, each taken before it was learnt; and what is too far from all
-clusters is so by the median and the spread of the latest distances, which half of the events would have to move.
+Clusters are never the Gaussians that stand for them, so nothing is read from a table. An event's distance to mass, that
+is to the nearest micro-cluster as it is when the event comes, tells of strangeness in two ways: as a rank among those
+of the latest events; and beside the farthest of a block of events, as it is in the median of many blocks, which a few
+blocks full of strange events do not move. What is too far from all clusters is so by the median and the spread of the
+latest distances, which half of the events would have to move.
 
 References
 ----------
-Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005): ranks as p-values. Rousseeuw and Croux,
-"Alternatives to the median absolute deviation", JASA 88 (1993).
+Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005): ranks as p-values. Gumbel, "Statistics of
+extremes" (1958): maxima of blocks. Rousseeuw and Croux, "Alternatives to the median absolute deviation", JASA 88
+(1993).
 
 """
 
@@ -17,9 +20,14 @@ import numpy as np
 from scipy.special import chdtri
 
 from driftline.models.base import Array
+from driftline.models.clustering.ledger import BLOCK
 
 HELD = 1_000
 """Events that are ranked among."""
+BLOCKS = 80
+"""Blocks whose farthest events tell what is usual."""
+LEAST = 1e-3
+"""Standard deviations of all events: what is usually nearer than that is taken to be so far."""
 FEW = 100
 """Events before which nothing is called strange."""
 USUAL = 0.999
@@ -33,6 +41,8 @@ class Recent(NamedTuple):
 
     mass: Array
     """(HELD,) distances to the nearest micro-cluster."""
+    farthest: Array
+    """(BLOCKS,) the largest of those in each of the latest blocks; the last may not be whole."""
     log_density: Array
     """(HELD,) nats."""
     distance: Array
@@ -48,17 +58,22 @@ class Ruler(NamedTuple):
     """(n,) distances to mass, ascending."""
     far: float
     """The distance from which on an event belongs to no cluster."""
+    usual: float
+    """The distance to mass of the farthest event of a block, in the median; infinite before it is known."""
 
 
 def make() -> Recent:
     """Return rings that hold nothing."""
-    return Recent(np.zeros(HELD), np.zeros(HELD), np.zeros(HELD), np.zeros(1, np.int64))
+    return Recent(np.zeros(HELD), np.zeros(BLOCKS), np.zeros(HELD), np.zeros(HELD), np.zeros(1, np.int64))
 
 
 def record(recent: Recent, mass: Array, log_density: Array, distance: Array) -> None:
     """Take events (n,), in order."""
-    at = (recent.counts[0] + np.arange(len(distance))) % HELD
+    number = recent.counts[0] + np.arange(len(distance))
+    at, block = number % HELD, number // BLOCK % BLOCKS
     recent.mass[at], recent.log_density[at], recent.distance[at] = mass, log_density, distance
+    recent.farthest[block[number % BLOCK == 0]] = 0.0
+    np.maximum.at(recent.farthest, block, mass)
     recent.counts[0] += len(distance)
 
 
@@ -71,22 +86,35 @@ def level(recent: Recent, n: int) -> float:
 
 def ruler(recent: Recent, d: int) -> Ruler:
     """Return what events of `d` features are measured by now."""
-    n = min(int(recent.counts[0]), HELD)
+    count = int(recent.counts[0])
+    n, blocks = min(count, HELD), min(count // BLOCK, BLOCKS)
     if n < FEW:
-        return Ruler(np.zeros(0), np.inf)
+        return Ruler(np.zeros(0), np.inf, np.inf)
     distance = np.sort(recent.distance[:n])
     middle = distance[n // 2]
     spread = np.sort(np.abs(distance - middle))[n // 2]
     gaussian = float(np.sqrt(chdtri(d, 1.0 - USUAL) / d))
-    return Ruler(np.sort(recent.mass[:n]), max(gaussian, float(middle + SPREADS * spread)))
+    far = max(gaussian, float(middle + SPREADS * spread))
+    return Ruler(np.sort(recent.mass[:n]), far, max(float(np.median(recent.farthest[:blocks])), LEAST))
 
 
 def strangeness(ruler: Ruler, mass: Array) -> Array:
+    """Return how many times farther (n,) events are from mass than the farthest of a block usually is.
+
+    >>> recent = make()
+    >>> record(recent, np.tile(np.linspace(0, 2, 50), 4), np.zeros(200), np.ones(200))
+    >>> strangeness(ruler(recent, 2), np.array([0.0, 2.0, 50.0])).tolist()
+    [0.0, 1.0, 25.0]
+    """
+    return mass / ruler.usual
+
+
+def novelty(ruler: Ruler, mass: Array) -> Array:
     """Return (n,) in [0, 1): the share of the latest events that lie nearer; beyond the last of them it still grows.
 
     >>> recent = make()
     >>> record(recent, np.linspace(0, 9, 999), np.zeros(999), np.ones(999))
-    >>> strangeness(ruler(recent, 2), np.array([0.0, 4.5, 9.1, 50.0])).round(4).tolist()
+    >>> novelty(ruler(recent, 2), np.array([0.0, 4.5, 9.1, 50.0])).round(4).tolist()
     [0.0, 0.499, 0.999, 0.9999]
     """
     n = len(ruler.sorted)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -52,6 +52,7 @@ def test_a_similarity_falls_with_distance_and_bears_equal_rows():
 
 
 @settings(max_examples=15, deadline=None)
+@example(seed=314, rho=0.5430789246578952, strength=251.0, gamma=0.1)  # once, one of its transports was cut short
 @given(st.integers(0, 2**32), st.floats(0.1, 1.0), st.floats(0.0, 500.0), st.sampled_from([0.1, 1.0, 10.0]))
 def test_the_outer_objective_never_rises(seed, rho, strength, gamma):
     rng = np.random.default_rng(seed)

@@ -5,15 +5,13 @@ from hypothesis import strategies as st
 
 from driftline.models.clustering import frozen, shares
 from driftline.models.clustering.macros import Macros
-from driftline.models.clustering.micro import Moments
 
 PLACES = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
 
 
 def standing(share, ids=(3, 5, 8)):
     made = Macros(np.array(ids), np.array(share), PLACES[: len(ids)], np.ones((len(ids), 2)))
-    held = Moments(made.mass, made.mean, made.variance)
-    return frozen.freeze(made, held, np.zeros(2), np.ones(2), np.array(share))
+    return frozen.freeze(made, np.zeros(2), np.ones(2), np.array(share))
 
 
 def drawn(seed, share, n=256):
