@@ -242,8 +242,8 @@ class Clusters:
         """Return the clusters (m,) int64, from 0, that the micro-clusters make now, and whether some were joined."""
         found = self.moments()
         self.floor = atoms.floors(self.atoms, self.micro.scale[0], self.sd())
-        labels = ppp.partition(*found, floor=self.floor, penalty=self.penalty).labels
-        fine = ppp.partition(*found, floor=self.floor, penalty=OF_GAUSSIANS).labels
+        both = ppp.partitions(*found, penalties=(self.penalty, OF_GAUSSIANS), floor=self.floor)
+        labels, fine = (one.labels for one in both)
         coarse = coarseness.choose(*found, labels)
         if coarse.max() == labels.max() >= fine.max():
             return labels, False

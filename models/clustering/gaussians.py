@@ -76,24 +76,22 @@ def renew(w, mean, variance, leaf, mass, mu, v, own, a, floor):  # type: ignore[
 
 
 @njit(cache=True)
-def gain(w, mean, variance, leaf, mass, mu, v, own, a, b, penalty):  # type: ignore[no-untyped-def]
+def gain(w, leaf, mass, mu, v, own, a, b, penalty, floor):  # type: ignore[no-untyped-def]
     """Return the nats that groups `a` and `b` gain over one Gaussian, after the penalty."""
-    m, d = mean.shape
+    d = mu.shape[1]
     both = mass[a] + mass[b]
     part = mass[b] / both
-    mean_of_both, variance_of_both = np.empty(d), np.empty(d)
+    of_one = 0.0
     for j in range(d):
         away = mu[b, j] - mu[a, j]
-        mean_of_both[j] = mu[a, j] + part * away
-        variance_of_both[j] = (1.0 - part) * v[a, j] + part * v[b, j] + part * (1.0 - part) * away * away
-    volume = log_volume(variance_of_both)
+        variance = (1.0 - part) * v[a, j] + part * v[b, j] + part * (1.0 - part) * away * away
+        of_one += np.log(variance) + (variance - floor[j]) / variance  # the squared distances, summed over all members
     log_a, log_b = np.log(mass[a] / both), np.log(part)
-    total = 0.0
-    for i in range(m):
+    total = 0.5 * both * of_one
+    for i in range(len(w)):
         if leaf[i] == a or leaf[i] == b:
             in_a, in_b = log_a + own[a, i], log_b + own[b, i]
-            mixed = max(in_a, in_b) + np.log1p(np.exp(-abs(in_a - in_b)))
-            total += w[i] * (mixed - log_density(mean[i], variance[i], mean_of_both, variance_of_both, volume))
+            total += w[i] * (max(in_a, in_b) + np.log1p(np.exp(-abs(in_a - in_b))))
     return total - penalty * 0.5 * free(1, d) * np.log(both)
 
 

@@ -15,6 +15,7 @@ of Statistics 6 (1978): BIC.
 
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from driftline.models.clustering import gaussians, halving
 from driftline.models.clustering.gaussians import COUNTED
 from driftline.models.parameters import at_least, within
 
-__all__ = ["COUNTED", "FLOOR", "PENALTY", "Partition", "gain", "partition", "partition_points"]
+__all__ = ["COUNTED", "FLOOR", "PENALTY", "Partition", "gain", "partition", "partition_points", "partitions"]
 
 PENALTY = 3.0
 """Multiple of the BIC penalty; 1 is plain BIC."""
@@ -94,21 +95,21 @@ def partition(
     >>> np.unique(found.labels[:40]).tolist(), np.unique(found.labels[40:]).tolist()
     ([0], [1])
     """
-    w, mean, variance = _checked(w, mean, variance)
-    at_least(1, leaves=leaves)
-    at_least(0, depth=depth)
-    within("[0, inf)", penalty=penalty, least_mass=least_mass)
-    floors = _floors(floor, mean.shape[1])
-    order = canonical_order(w, mean, variance)
-    w, mean, variance = w[order], mean[order], variance[order]
-    given = np.zeros(len(w), np.int64) if groups is None else np.asarray(groups)
-    if given.shape != w.shape:
-        raise ValueError(f"groups must be ({len(w)},), got {given.shape}")
-    found = _over_split(w, mean, variance, given[order], again, leaves, depth, least_mass, floors)
-    inside, gains, mass = _merged(w, mean, variance, found, penalty, floors)
-    labels = np.empty(len(w), np.int64)
-    labels[order] = inside
-    return Partition(labels, gains, gains.min(axis=1, initial=np.inf) / mass)
+    cut = _over_split(w, mean, variance, groups, again, leaves, depth, least_mass, floor)
+    return _merged(cut, penalty)
+
+
+def partitions(
+    w: Array, mean: Array, variance: Array, *, penalties: Sequence[float], floor: float | Array = FLOOR
+) -> list[Partition]:
+    """Find the clusters of micro-clusters for each of some penalties, as `partition` does; they are cut only once.
+
+    >>> mean = np.concatenate([np.random.default_rng(1).normal(at, 0.3, (40, 2)) for at in (-1, 0, 1)])
+    >>> [found.labels.max() + 1 for found in partitions(np.full(120, 2.0), mean, 0 * mean, penalties=[1.0, 99.0])]
+    [np.int64(3), np.int64(1)]
+    """
+    cut = _over_split(w, mean, variance, None, None, LEAVES, DEPTH, LEAST_MASS, floor)
+    return [_merged(cut, penalty) for penalty in penalties]
 
 
 def partition_points(X: Array, **parameters: float) -> Partition:
@@ -157,7 +158,7 @@ def gain(
     order = canonical_order(w, mean, variance)
     floors = _floors(floor, mean.shape[1])
     mass, mu, v, own = gaussians.leaves(w[order], mean[order], variance[order], side[order], 2, floors)
-    return float(gaussians.gain(w[order], mean[order], variance[order], side[order], mass, mu, v, own, 0, 1, penalty))
+    return float(gaussians.gain(w[order], side[order], mass, mu, v, own, 0, 1, penalty, floors))
 
 
 def canonical_order(w: Array, mean: Array, variance: Array) -> Array:
@@ -186,24 +187,45 @@ def _checked(w: Array, mean: Array, variance: Array | None) -> tuple[Array, Arra
     return w, mean, variance
 
 
+class _Cut(NamedTuple):
+    """Micro-clusters in canonical order, over-split."""
+
+    order: Array
+    w: Array
+    mean: Array
+    variance: Array
+    leaf: Array
+    """(m,) which leaf each is in; they are numbered from 0 by their first members."""
+    floor: Array
+
+
 def _over_split(
     w: Array,
     mean: Array,
-    variance: Array,
-    groups: Array,
+    variance: Array | None,
+    groups: Array | None,
     again: Array | None,
     leaves: int,
     depth: int,
     least_mass: float,
-    floor: Array,
-) -> Array:
-    """Return (m,) which leaf each is in; leaves are numbered from 0 by their first members."""
-    numbers, group_of = np.unique(groups, return_inverse=True)
+    floor: float | Array,
+) -> _Cut:
+    w, mean, variance = _checked(w, mean, variance)
+    at_least(1, leaves=leaves)
+    at_least(0, depth=depth)
+    within("[0, inf)", least_mass=least_mass)
+    floors = _floors(floor, mean.shape[1])
+    order = canonical_order(w, mean, variance)
+    w, mean, variance = w[order], mean[order], variance[order]
+    given = np.zeros(len(w), np.int64) if groups is None else np.asarray(groups)
+    if given.shape != w.shape:
+        raise ValueError(f"groups must be ({len(w)},), got {given.shape}")
+    numbers, group_of = np.unique(given[order], return_inverse=True)
     chosen = np.ones(len(numbers), bool) if again is None else np.isin(numbers, again)
     leaf = _by_first(group_of)
     first = np.unique(leaf, return_index=True)[1]
-    halving.cut(w, mean, variance, leaf, chosen[group_of[first]], leaves, depth, least_mass, floor)
-    return _by_first(leaf)
+    halving.cut(w, mean, variance, leaf, chosen[group_of[first]], leaves, depth, least_mass, floors)
+    return _Cut(order, w, mean, variance, _by_first(leaf), floors)
 
 
 def _by_first(labels: Array) -> Array:
@@ -213,16 +235,19 @@ def _by_first(labels: Array) -> Array:
     return numbered
 
 
-def _merged(
-    w: Array, mean: Array, variance: Array, leaf: Array, penalty: float, floor: Array
-) -> tuple[Array, Array, Array]:
-    """Merge leaves while the smallest gain is not above 0; return (m,) the clusters, their gains and their masses."""
+def _merged(cut: _Cut, penalty: float) -> Partition:
+    """Merge leaves while the smallest gain is not above 0."""
+    within("[0, inf)", penalty=penalty)
+    leaf, of_all = cut.leaf.copy(), (cut.w, cut.mean, cut.variance)
     k = int(leaf.max()) + 1
-    mass, mu, v, own = gaussians.leaves(w, mean, variance, leaf, k + 1, floor)  # the last for what is tried
+    mass, mu, v, own = gaussians.leaves(*of_all, leaf, k + 1, cut.floor)  # the last for what is tried
     gains = np.full((k, k), np.inf)
-    _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, floor)
+    _merge_leaves(*of_all, leaf, mass, mu, v, own, gains, penalty, cut.floor)
     held, inside = np.unique(leaf, return_inverse=True)
-    return inside, gains[np.ix_(held, held)], mass[held]
+    labels = np.empty(len(leaf), np.int64)
+    labels[cut.order] = inside
+    gains = gains[np.ix_(held, held)]
+    return Partition(labels, gains, gains.min(axis=1, initial=np.inf) / mass[held])
 
 
 @njit(cache=True)
@@ -231,7 +256,7 @@ def _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, flo
     k = len(gains)
     for a in range(k):
         for b in range(a):
-            gains[a, b] = gains[b, a] = gaussians.gain(w, mean, variance, leaf, mass, mu, v, own, b, a, penalty)
+            gains[a, b] = gains[b, a] = gaussians.gain(w, leaf, mass, mu, v, own, b, a, penalty, floor)
     while True:
         low, high = 0, 0
         for a in range(k):
@@ -255,7 +280,7 @@ def _merge_leaves(w, mean, variance, leaf, mass, mu, v, own, gains, penalty, flo
                 if mass[a] == 0.0 or mass[b] == 0.0:
                     gains[a, b] = np.inf
                 elif a == low and b != low:
-                    apart = gaussians.gain(w, mean, variance, leaf, mass, mu, v, own, min(a, b), max(a, b), penalty)
+                    apart = gaussians.gain(w, leaf, mass, mu, v, own, min(a, b), max(a, b), penalty, floor)
                     gains[a, b] = gains[b, a] = apart
 
 
@@ -292,7 +317,7 @@ def _merge_several(w, mean, variance, leaf, mass, mu, v, own, penalty, floor):  
             nearest, least = -1, np.inf
             for b in range(room):
                 if mass[b] > 0.0 and not joined[b]:
-                    apart = gaussians.gain(w, mean, variance, whole, mass, mu, v, own, room, b, penalty)
+                    apart = gaussians.gain(w, whole, mass, mu, v, own, room, b, penalty, floor)
                     if apart < least:
                         nearest, least = b, apart
             if nearest < 0:
