@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftline.models.base import Array
+from driftline.models.clustering.numbering import numbered
 
 SHARED = 0.25
 """The least part of an old or a new cluster that makes it a relative of the other."""
@@ -42,7 +43,7 @@ def shared_by(weight: Array, old: Array, new: Array) -> tuple[Array, Array]:
            [2.]]))
     """
     has = old >= 0
-    held, inside = np.unique(old[has], return_inverse=True)
+    held, inside = numbered(old[has])
     shared = np.zeros((int(new.max()) + 1, len(held)))
     np.add.at(shared, (new[has], inside), weight[has])
     return held, shared

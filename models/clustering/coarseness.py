@@ -12,11 +12,11 @@ aid to the interpretation and validation of cluster analysis", J. Comput. Appl. 
 
 """
 
-from collections.abc import Iterator
-
 import numpy as np
+from numba import njit
 
 from driftline.models.base import Array
+from driftline.models.clustering.numbering import numbered
 
 PLAINLY = 0.1
 """By how much the silhouette must be better, on its scale from -1 to 1."""
@@ -43,7 +43,7 @@ def choose(w: Array, mean: Array, variance: Array, labels: Array, plainly: float
     [0, 1, 2, 3]
     """
     apart = _apart(mean, variance)
-    finest_first = list(joined(w, mean, labels))
+    finest_first = joined(w, mean, labels)
     values = [silhouette(w, apart, one) for one in finest_first]
     best = max(values, default=0.0)
     chosen = next((one for one, value in zip(finest_first, values, strict=True) if value >= best - plainly), labels)
@@ -63,31 +63,59 @@ def _parted(w: Array, apart: Array, labels: Array, chosen: Array, plainly: float
     fall = np.bincount(labels, weights=fall) / np.bincount(labels, weights=w)
     for a in np.argsort(-fall, kind="stable")[: int((fall > plainly).sum())].tolist():
         tried = np.where(labels == a, chosen.max() + 1, chosen)
-        tried = np.unique(tried, return_inverse=True)[1]
+        tried = numbered(tried)[1]
         if silhouette(w, apart, tried) >= least:
             chosen = tried
     return chosen
 
 
-def joined(w: Array, mean: Array, labels: Array) -> Iterator[Array]:
-    """Yield partitions with one cluster less each, from the given one down to two clusters."""
-    labels = labels.copy()
+def joined(w: Array, mean: Array, labels: Array) -> Array:
+    """Return partitions (k - 1, m) int64 with one cluster less each, from the given k down to two.
+
+    >>> joined(np.ones(4), np.array([[0.0], [0.5], [5.0], [9.0]]), np.arange(4)).tolist()
+    [[0, 1, 2, 3], [0, 0, 1, 2], [0, 0, 1, 1]]
+    """
     k = int(labels.max()) + 1
-    member = (labels == np.arange(k)[:, None]).astype(float) * w
-    mass = member.sum(axis=1)
-    centre = member @ mean / mass[:, None]
-    while k >= 2:
-        yield labels.copy()
-        between = ((centre[:, None] - centre) ** 2).sum(axis=2)
-        cost = between * mass[:, None] * mass / (mass[:, None] + mass)
-        cost[np.tril_indices(k)] = np.inf
-        a, b = divmod(int(cost.argmin()), k)
-        centre[a] = (mass[a] * centre[a] + mass[b] * centre[b]) / (mass[a] + mass[b])
-        mass[a] += mass[b]
-        mass, centre = np.delete(mass, b), np.delete(centre, b, axis=0)
-        labels[labels == b] = a
-        labels[labels > b] -= 1
+    found = np.empty((max(k - 1, 0), len(labels)), np.int64)
+    _join(w, mean, labels.astype(np.int64), found)
+    return found
+
+
+@njit(cache=True)
+def _join(w, mean, labels, found):  # type: ignore[no-untyped-def]
+    m, d = mean.shape
+    k = len(found) + 1
+    mass, centre = np.zeros(k), np.zeros((k, d))
+    for i in range(m):
+        mass[labels[i]] += w[i]
+        for j in range(d):
+            centre[labels[i], j] += w[i] * mean[i, j]
+    for a in range(k):
+        centre[a] /= mass[a]
+    for step in range(len(found)):
+        found[step] = labels
+        first, second, least = 0, 0, np.inf
+        for a in range(k):
+            for b in range(a + 1, k):
+                between = 0.0
+                for j in range(d):
+                    between += (centre[a, j] - centre[b, j]) ** 2
+                cost = between * mass[a] * mass[b] / (mass[a] + mass[b])
+                if cost < least:
+                    first, second, least = a, b, cost
+        whole = mass[first] + mass[second]
+        for j in range(d):
+            centre[first, j] = (mass[first] * centre[first, j] + mass[second] * centre[second, j]) / whole
+        mass[first] = whole
         k -= 1
+        for a in range(second, k):
+            mass[a] = mass[a + 1]
+            centre[a] = centre[a + 1]
+        for i in range(m):
+            if labels[i] == second:
+                labels[i] = first
+            elif labels[i] > second:
+                labels[i] -= 1
 
 
 def silhouette(w: Array, apart: Array, labels: Array) -> float:
@@ -106,16 +134,22 @@ def silhouette(w: Array, apart: Array, labels: Array) -> float:
     return float(w @ _silhouettes(w, apart, labels) / w.sum())
 
 
-def _silhouettes(w: Array, apart: Array, labels: Array) -> Array:
+@njit(cache=True)
+def _silhouettes(w, apart, labels):  # type: ignore[no-untyped-def]
     """Return the silhouette (m,) of each micro-cluster's events."""
-    rows = np.arange(len(w))
-    member = np.zeros((int(labels.max()) + 1, len(w)))
-    member[labels, rows] = w
-    mean = member @ apart / member.sum(axis=1, keepdims=True)
-    own = mean[labels, rows]
-    mean[labels, rows] = np.inf
-    other = mean.min(axis=0)
-    found: Array = (other - own) / np.maximum(np.maximum(other, own), 1e-300)
+    m, k = len(w), labels.max() + 1
+    mass, found = np.zeros(k), np.empty(m)
+    for i in range(m):
+        mass[labels[i]] += w[i]
+    for i in range(m):
+        mean = np.zeros(k)
+        for t in range(m):
+            mean[labels[t]] += w[t] * apart[i, t]
+        own, other = mean[labels[i]] / mass[labels[i]], np.inf
+        for a in range(k):
+            if a != labels[i]:
+                other = min(other, mean[a] / mass[a])
+        found[i] = (other - own) / max(other, own, 1e-300)
     return found
 
 

@@ -8,6 +8,8 @@ each group's Gaussian; `leaf` (m,) says which group each is in.
 import numpy as np
 from numba import njit
 
+FAR = 40.0
+"""Nats: what is so much less probable adds nothing to a sum of floats."""
 COUNTED = 16
 """Features that the penalty counts at most: with all of them, many features would never be cut."""
 
@@ -91,7 +93,10 @@ def gain(w, leaf, mass, mu, v, own, a, b, penalty, floor):  # type: ignore[no-un
     for i in range(len(w)):
         if leaf[i] == a or leaf[i] == b:
             in_a, in_b = log_a + own[a, i], log_b + own[b, i]
-            total += w[i] * (max(in_a, in_b) + np.log1p(np.exp(-abs(in_a - in_b))))
+            mixed, apart = max(in_a, in_b), abs(in_a - in_b)
+            if apart < FAR:
+                mixed += np.log1p(np.exp(-apart))
+            total += w[i] * mixed
     return total - penalty * 0.5 * free(1, d) * np.log(both)
 
 

@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from driftline.models.base import Array
 from driftline.models.clustering.changes import shared_by
 from driftline.models.clustering.micro import Moments
+from driftline.models.clustering.numbering import numbered
 
 FLOOR = 0.02
 """Added to each variance, in squared standardised units."""
@@ -45,7 +46,7 @@ def macros(moments: Moments, ids: Array, floor: float | Array = FLOOR) -> Macros
     >>> made.ids.tolist(), made.mean.tolist(), made.variance.tolist()
     ([7], [[1.0]], [[1.02]])
     """
-    held, inside = np.unique(ids, return_inverse=True)
+    held, inside = numbered(ids)
     share = np.zeros((len(held), len(ids)))
     share[inside, np.arange(len(ids))] = moments.weight
     mass = share.sum(axis=1)

@@ -24,6 +24,7 @@ from numba import njit
 from driftline.models.base import Array
 from driftline.models.clustering import gaussians, halving
 from driftline.models.clustering.gaussians import COUNTED
+from driftline.models.clustering.numbering import by_first, numbered
 from driftline.models.parameters import at_least, within
 
 __all__ = ["COUNTED", "FLOOR", "PENALTY", "Partition", "gain", "partition", "partition_points", "partitions"]
@@ -220,19 +221,12 @@ def _over_split(
     given = np.zeros(len(w), np.int64) if groups is None else np.asarray(groups)
     if given.shape != w.shape:
         raise ValueError(f"groups must be ({len(w)},), got {given.shape}")
-    numbers, group_of = np.unique(given[order], return_inverse=True)
+    numbers, group_of = numbered(given[order])
     chosen = np.ones(len(numbers), bool) if again is None else np.isin(numbers, again)
-    leaf = _by_first(group_of)
+    leaf = by_first(group_of)
     first = np.unique(leaf, return_index=True)[1]
     halving.cut(w, mean, variance, leaf, chosen[group_of[first]], leaves, depth, least_mass, floors)
-    return _Cut(order, w, mean, variance, _by_first(leaf), floors)
-
-
-def _by_first(labels: Array) -> Array:
-    """Number groups from 0 by their first members."""
-    _, first, inside = np.unique(labels, return_index=True, return_inverse=True)
-    numbered: Array = np.argsort(np.argsort(first))[inside]
-    return numbered
+    return _Cut(order, w, mean, variance, by_first(leaf), floors)
 
 
 def _merged(cut: _Cut, penalty: float) -> Partition:
@@ -243,7 +237,7 @@ def _merged(cut: _Cut, penalty: float) -> Partition:
     mass, mu, v, own = gaussians.leaves(*of_all, leaf, k + 1, cut.floor)  # the last for what is tried
     gains = np.full((k, k), np.inf)
     _merge_leaves(*of_all, leaf, mass, mu, v, own, gains, penalty, cut.floor)
-    held, inside = np.unique(leaf, return_inverse=True)
+    held, inside = numbered(leaf)
     labels = np.empty(len(leaf), np.int64)
     labels[cut.order] = inside
     gains = gains[np.ix_(held, held)]
