@@ -20,7 +20,7 @@ from river import base
 
 from driftline.models import arrays
 from driftline.models.base import Array, Assignment, Features, News, Plain, scalar
-from driftline.models.clustering import ledger, macros, micro, recovery
+from driftline.models.clustering import event_streams, ledger, macros, micro, recovery
 from driftline.models.clustering.answers import Answers, nothing
 from driftline.models.clustering.clusters import Clusters, Happened
 from driftline.models.clustering.life import ClusterLife, ClusterNow, LifeEvent
@@ -107,10 +107,11 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
     @classmethod
     def warm_up(cls) -> None:
         """Compile what will be needed: it takes a while the first time on a machine, and a second later on."""
-        rng = np.random.default_rng(0)
         model = cls(micro_clusters=20)
-        model.learn_many(rng.normal(0.0, 1.0, (1_100, 2)) + 9.0 * rng.integers(0, 3, (1_100, 1)))
-        model.learn_many(rng.normal(40.0, 1.0, (500, 2)))
+        model.learn_many(event_streams.blobs_abrupt(4_000, 2).X)  # jumps, births and deaths
+        if model._clusters is not None:  # is not asked for each stream
+            found = model._clusters.moments()
+            model._clusters.gaussians(found, np.arange(len(found.weight)) % 2)
 
     # -- one event ---------------------------------------------------------------------------------------------------
 

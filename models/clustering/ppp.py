@@ -168,7 +168,7 @@ def canonical_order(w: Array, mean: Array, variance: Array) -> Array:
 
 
 def _floors(floor: float | Array, d: int) -> Array:
-    floors = np.ascontiguousarray(np.broadcast_to(np.asarray(floor, np.float64), (d,)))
+    floors = np.array(np.broadcast_to(np.asarray(floor, np.float64), (d,)))
     if not (floors > 0.0).all():
         raise ValueError(f"floor must be above 0, got {floor}")
     return floors

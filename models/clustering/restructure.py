@@ -15,7 +15,7 @@ from scipy.special import pdtr
 from driftline.models.base import Array
 from driftline.models.clustering import births, changes, drifting, ledger, macros, micro, mixture, ppp
 from driftline.models.clustering.changes import Family
-from driftline.models.clustering.micro import RECENT_UNIT, UNASSIGNED
+from driftline.models.clustering.micro import UNASSIGNED
 from driftline.models.clustering.points import Points
 from driftline.models.clustering.trails import TRAIL
 
@@ -149,22 +149,8 @@ def _rearrange(
 ) -> Array:
     """Give the new clusters of a family their ids; return (m,) which micro-clusters are a trail to be forgotten."""
     book = clusters.ledger
-    recent = clusters.micro.recent[: len(own)] / clusters.micro.numbers[RECENT_UNIT]
-    spent = np.zeros(len(own), bool)
     inside = np.isin(new, family.new) & free
-    rate = recent[inside].sum() / weight[inside].sum()
-    lately = np.bincount(_arrivals(clusters, new, family), minlength=len(own))
-    parts, abandoned = [], np.zeros(len(own), bool)
-    for q in family.new:
-        member = (new == q) & free
-        expected = rate * weight[member].sum()
-        share = weight[member].sum() / weight[inside].sum()
-        if len(family.new) > 1 and expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
-            spent |= member
-        elif len(family.new) > 1 and pdtr(lately[member].sum(), share * lately.sum()) < CHANCE:
-            abandoned |= member
-        else:
-            parts.append(q)
+    parts, spent, abandoned = _left(clusters, new, weight, family, inside)
     if not parts:  # each by another clock: nothing is sure
         return np.zeros(len(own), bool)
     spent |= abandoned
@@ -177,27 +163,18 @@ def _rearrange(
     for a, b in zip(*linear_sum_assignment(-shared), strict=True):
         if shared[a, b] > 0.0:
             id_of[parts[a]] = family.old[b]
+    came = {q: _recent(clusters, (new == q) & free) for q in parts}
     usual = dict(zip(ledger.live(book).tolist(), ledger.share(book).tolist(), strict=True))
     for a, q in enumerate(parts):
-        if id_of[q] >= 0:
-            continue
-        source = family.old[int(shared[a].argmax())]
-        part = float(weight[(new == q) & (before == source)].sum() / weight[before == source].sum())
-        id_of[q] = id_ = ledger.fresh(book)
-        main = sum(float(recent[(new == p) & free].sum()) for p in parts if p != q) / recent.sum()
-        mine = float(recent[(new == q) & free].sum() / recent.sum())
-        was = usual.get(source, 0.0)
-        if len(family.old) == 1 and abs(main - was * (1.0 - mine)) < abs(main - (was - mine)):
-            # What was there before has lost nothing: this one did not leave it.
-            ledger.enter(book, id_, clusters.learnt)
-            own[(new == q) & free] = id_
-            births.tell_born(clusters, id_)
-            continue
-        ledger.enter(book, id_, clusters.learnt, like=source, part=min(part, 1.0))
-        clusters.tell(
-            "split", source, (id_,), usual.get(source, 0.0), usual.get(source, 0.0) * part,
-            f"cluster {source} was split: {id_} left it with {part:.0%} of its mass",
-        )  # fmt: skip
+        if id_of[q] < 0:
+            source = family.old[int(shared[a].argmax())]
+            part = float(weight[(new == q) & (before == source)].sum() / weight[before == source].sum())
+            id_of[q] = ledger.fresh(book)
+            main = sum(came.values()) - came[q]
+            was = usual.get(source, 0.0)
+            # What was there before may have lost nothing: then this one did not leave it.
+            apart = len(family.old) == 1 and abs(main - was * (1.0 - came[q])) < abs(main - (was - came[q]))
+            _enter(clusters, own, (new == q) & free, id_of[q], None if apart else source, min(part, 1.0))
     for b, id_ in enumerate(family.old):
         if id_ not in id_of.values():
             target = id_of[parts[int(shared[:, b].argmax())]]
@@ -211,3 +188,44 @@ def _rearrange(
     for q in parts:
         own[(new == q) & free] = id_of[q]
     return spent
+
+
+def _left(
+    clusters: Clusters, new: Array, weight: Array, family: Family, inside: Array
+) -> tuple[list[int], Array, Array]:
+    """Return the new clusters of a family that have arrivals, and (m,) the trails and what was abandoned of late."""
+    recent = clusters.lately()
+    rate = recent[inside].sum() / weight[inside].sum()
+    lately = np.bincount(_arrivals(clusters, new, family), minlength=len(new))
+    parts, spent, abandoned = [], np.zeros(len(new), bool), np.zeros(len(new), bool)
+    for q in family.new:
+        member = (new == q) & inside
+        expected = rate * weight[member].sum()
+        share = weight[member].sum() / weight[inside].sum()
+        if len(family.new) > 1 and expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
+            spent |= member
+        elif len(family.new) > 1 and pdtr(lately[member].sum(), share * lately.sum()) < CHANCE:
+            abandoned |= member
+        else:
+            parts.append(q)
+    return parts, spent, abandoned
+
+
+def _recent(clusters: Clusters, members: Array) -> float:
+    """Return the share of the latest arrivals that these micro-clusters (m,) bool had."""
+    recent = clusters.lately()
+    return float(recent[members].sum() / recent.sum())
+
+
+def _enter(clusters: Clusters, own: Array, members: Array, id_: int, source: int | None, part: float) -> None:
+    """Enter a new cluster of these micro-clusters (m,) bool, of which `part` left `source`, or that was born."""
+    book = clusters.ledger
+    if source is None:
+        ledger.enter(book, id_, clusters.learnt)
+        own[members] = id_
+        births.tell_born(clusters, id_)
+        return
+    usual = float(ledger.share(book)[ledger.row(book, source)])
+    ledger.enter(book, id_, clusters.learnt, like=source, part=part)
+    text = f"cluster {source} was split: {id_} left it with {part:.0%} of its mass"
+    clusters.tell("split", source, (id_,), usual, usual * part, text)
