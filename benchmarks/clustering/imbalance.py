@@ -166,7 +166,7 @@ def micro_batch_ratio(rows: int = 250, k: int = 10, batches: int = 200, tol: flo
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="How many, from --first on.")] = 5,
+    seeds: Annotated[int, typer.Option(help="How many, from --first on.")] = 20,
     first: Annotated[int, typer.Option(help="The first seed.")] = 0,
     imbalances: Annotated[str, typer.Option(help="Largest class to smallest, with commas.")] = "1,10,100",
 ) -> None:

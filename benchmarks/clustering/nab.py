@@ -57,6 +57,8 @@ class Row:
     auc: float
     caught: int
     """Windows found at `FALSE_ALARMS`."""
+    needed: float
+    """False alarms per 1,000 events that a threshold lets through that finds a window, the sum over the windows."""
     nab: float
     """Raw NAB score with the one threshold for all series that is best: chosen with labels, as NAB does it."""
     nab_blind: float
@@ -155,6 +157,7 @@ def measure(name: str, method: Method, seed: int, all_series: list[Series]) -> l
                 name, seed, one.name, n, scoring.counted(one.windows, n),
                 round(scoring.auc(scores[begin:], marked[begin:]), 4),
                 scoring.caught(scores, one.windows, FALSE_ALARMS),
+                round(float(scoring.needed(scores, one.windows).sum()), 2),
                 round(scoring.nab(scores >= best, one.windows), 4),
                 round(scoring.nab(alarms, one.windows), 4),
                 round(1e3 * float((alarms & ~marked)[begin:].sum()) / max(1, int((~marked)[begin:].sum())), 2),
@@ -194,8 +197,8 @@ def tables(rows: list[Row]) -> str:
     """Return what was measured as two tables."""
     names = [ours.NAME, *METHODS]
     series = list(dict.fromkeys(row.series for row in rows))
-    total = ["| | mean AUC | windows caught | NAB | NAB, blind | false alarms per 1,000, blind | µs an event |"]
-    total.append("|---|" + "---:|" * 6)
+    total = ["| | mean AUC | windows caught | per window | NAB | NAB, blind | false alarms, blind | µs an event |"]
+    total.append("|---|" + "---:|" * 7)
     single = [f"| AUC | {' | '.join(series)} |", "|---|" + "---:|" * len(series)]
     for name in names:
         some = [row for row in rows if row.method == name]
@@ -208,6 +211,7 @@ def tables(rows: list[Row]) -> str:
         total.append(
             f"| {name} | {np.nanmean([row.auc for row in some]):.3f} | "
             f"{sum(row.caught for row in some) / seeds:.1f} of {windows / seeds:.0f} | "
+            f"{sum(row.needed for row in some) / windows:.1f} | "
             f"{scoring.normalised(sum(row.nab for row in some), windows):.1f} | "
             f"{scoring.normalised(sum(row.nab_blind for row in some), windows):.1f} | {false:.1f} | {us:,.0f} |"
         )

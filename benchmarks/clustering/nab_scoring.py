@@ -92,6 +92,19 @@ def counted(windows: Windows, n: int) -> int:
     return sum(last >= probation(n) for _, last in windows)
 
 
+def needed(scores: Array, windows: Windows) -> Array:
+    """Return for each window (k,) how many false alarms per 1,000 events a threshold lets through that finds it.
+
+    >>> needed(np.array([0.0] * 80 + [0.5, 3.0, 1.0, 0.0, 2.0] + [0.0] * 15), [(82, 83)]).round(1).tolist()
+    [24.1]
+    """
+    n = len(scores)
+    begin = probation(n)
+    usual = scores[begin:][~inside(windows, n)[begin:]]
+    highest = [scores[max(first, begin) : last + 1].max() for first, last in windows if last >= begin]
+    return np.array([1e3 * float((usual >= most).mean()) for most in highest])
+
+
 def caught(scores: Array, windows: Windows, per_thousand: float) -> int:
     """Return how many windows hold a score above all but so many per thousand of the scores outside of windows."""
     n = len(scores)

@@ -39,10 +39,13 @@ under the same id. `rbf_events` and `blobs_abrupt` are those of the tables above
 NAB = f"""\
 Eight real metrics of the Numenta Anomaly Benchmark with its labelled windows. Each event is the value, its change, the
 {nab.LAGS} values before, and the hour of day as sine and cosine; the same for all. Each event is scored, then learnt.
-*AUC*: of events in windows, by score. *Windows caught*: with a threshold for each series that lets through
-{nab.FALSE_ALARMS:g} per 1,000 events outside of windows. *NAB*: the published score, standard profile, in percent; 0
-is no alarm at all, which many detectors do not reach; one threshold for all series, the best, chosen with labels as NAB
-itself does. *Blind*: alarms are what is above all but {100 * nab.SHARE:g} % of the scores so far; no label is used.
+*Windows caught*: with a threshold for each series that lets through {nab.FALSE_ALARMS:g} false alarms per 1,000 events
+outside of windows; *per window*: how many it must let through until the window is found, the mean over the windows.
+*NAB*: the published score, standard profile, in percent; 0 is no alarm at all, which many detectors do not reach; one
+threshold for all series, the best, chosen with labels as NAB itself does. *Blind*: alarms are what is above all but
+{100 * nab.SHARE:g} % of the scores so far; no label is used; false alarms are per 1,000 events. *AUC*: of all events in
+windows, by score. A window is a tenth of all events, around what happened, and most of it is as usual; what ours has
+learnt is no longer strange to it either. It tells when something begins, not that it lasts: its AUC is that of chance.
 Methods with chance in them: means over {len(nab.SEEDS)} seeds. River's half-space trees are behind its MinMaxScaler, as
 its docs say, LODA behind its StandardScaler. Ours has its defaults."""
 PARTS = {

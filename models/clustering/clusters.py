@@ -247,23 +247,18 @@ class Clusters:
         coarse = coarseness.choose(*found, labels)
         if coarse.max() == labels.max() >= fine.max():
             return labels, False
-        for cut in (fine, labels) if fine.max() > labels.max() else (labels,):
-            gaussian = self.gaussians(found, cut)
-            if gaussian is not None:
-                return gaussian, bool(gaussian.max() < cut.max())
+        if self.gaussian(found, labels):
+            return (fine if fine.max() > labels.max() and self.gaussian(found, fine) else labels), False
         return coarse, bool(coarse.max() < labels.max())
 
-    def gaussians(self, found: micro.Moments, labels: Array) -> Array | None:
-        """Return clusters that are Gaussians, as far as the latest events tell, so that there is nothing to join.
-
-        They are the given ones, or pieces of one Gaussian are put together; None where they are no Gaussians.
-        """
+    def gaussian(self, found: micro.Moments, labels: Array) -> bool:
+        """Say whether clusters are Gaussians, as far as the latest events tell, so that there is nothing to join."""
         latest = self.latest.X[: int(self.latest.counts[0])]
         Z, varied = micro.standardise(self.micro, latest), micro.per_sd(self.micro) > 0.0
         bare = np.where(self.floor > atoms.LEAST, self.floor, BARE)  # a floor for atoms is part of what data show
-        whole = gaussianity.correlated(*found, labels, self.floor)
-        made = gaussianity.made(*found, whole, bare, labels)
-        return whole if gaussianity.fit(made, Z, varied) else None
+        return gaussianity.fit(macros.macros(found, labels, bare), Z, varied) and not gaussianity.correlated(
+            *found, labels, self.floor
+        )
 
     def moments(self) -> micro.Moments:
         """Return the micro-clusters in standardised units."""

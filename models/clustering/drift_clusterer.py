@@ -111,7 +111,7 @@ class DriftClusterer(base.Clusterer):  # type: ignore[misc]
         model.learn_many(event_streams.blobs_abrupt(4_000, 2).X)  # jumps, births and deaths
         if model._clusters is not None:  # is not asked for each stream
             found = model._clusters.moments()
-            model._clusters.gaussians(found, np.arange(len(found.weight)) % 2)
+            model._clusters.gaussian(found, np.arange(len(found.weight)) % 2)
 
     # -- one event ---------------------------------------------------------------------------------------------------
 
