@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import pdtr
 
 from driftline.models.base import Array
-from driftline.models.clustering import ledger, macros, micro, ppp
+from driftline.models.clustering import drifting, ledger, macros, micro, ppp
 from driftline.models.clustering.ledger import BLOCK, BLOCKS
 from driftline.models.clustering.micro import UNASSIGNED, Moments
 
@@ -205,6 +205,7 @@ def _move(clusters: Clusters, id_: int, before: int, made: macros.Macros, held: 
     book = clusters.ledger
     away = float(np.sqrt(((made.mean[held[id_]] - made.mean[held[before]]) ** 2).sum()))
     micro.drop(clusters.micro, clusters.own() == before)
+    clusters.latest.own[clusters.latest.own == before] = drifting.PAST
     own = clusters.own()
     own[own == ledger.code(id_)] = before
     ledger.add(book, before, id_)

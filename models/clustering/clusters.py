@@ -220,8 +220,8 @@ class Clusters:
             self.frozen = self._standing(held)
             if self.redrawn:
                 said = frozen.say(self.frozen, self.latest.X)
-                near = said.distance <= self.rank.far
-                self.latest.own[:] = np.where(near, self.frozen.ids[said.best], UNASSIGNED)
+                there = np.where(said.distance <= self.rank.far, self.frozen.ids[said.best], UNASSIGNED)
+                self.latest.own[:] = np.where(self.latest.own == drifting.PAST, drifting.PAST, there)
                 self.redrawn = False
         self.rank = strange.ruler(self.recent, 1 if self.frozen is None else int(self.frozen.active[0]))
         if self.learnt < WARM_UP:
@@ -276,7 +276,8 @@ class Clusters:
     def unknown(self) -> float:
         """Return the share of the latest events that belonged to no cluster, or to one not decided yet."""
         n = min(int(self.latest.counts[0]), drifting.HELD)
-        return float((self.latest.own[:n] < 0).mean()) if n else 0.0
+        own = self.latest.own[:n]
+        return float(((own < 0) & (own != drifting.PAST)).mean()) if n else 0.0
 
     def lately(self) -> Array:
         """Return the latest events (m,) of the micro-clusters, decayed eight times faster than their weights."""

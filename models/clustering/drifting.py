@@ -22,6 +22,8 @@ from driftline.models.clustering.micro import UNASSIGNED, Moments
 
 HELD = 256
 """Latest events that are kept."""
+PAST = -(2**62)
+"""What an event is of whose cluster has left its place since."""
 FEW = 30
 """Latest events that a cluster must have to be made of them."""
 CHANCE = 1e-4

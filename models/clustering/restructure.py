@@ -38,8 +38,10 @@ DRIFTED = 1_500
 """Events that long ago is just."""
 ENOUGH = 5.0
 """Arrivals to be expected of a part before it can be said that a cluster that moves has left it."""
-LATELY, CHANCE = 100, 1e-3
-"""The very last events, and how unlikely it must be that so few of them are where a cluster is still thought to be."""
+LATELY, FEW = 100, 0.25
+"""The very last events, and the part of what is usual below which they are few where a cluster is thought to be."""
+CHANCE, DOUBT = 1e-3, 0.05
+"""How unlikely so few must be for the place to be abandoned, and for the next look to be waited for."""
 
 
 def form(clusters: Clusters) -> None:
@@ -113,13 +115,23 @@ def follow(clusters: Clusters, new: Array, joined: bool, sure: bool = False) -> 
 
 def _arrivals(clusters: Clusters, new: Array, family: Family) -> Array:
     """Return the micro-clusters (n,) of a family that its very last events are nearest to."""
-    latest, count = clusters.latest, int(clusters.latest.counts[0])
-    at = np.arange(max(count - LATELY, 0), count) % drifting.HELD
-    Z = micro.standardise(clusters.micro, latest.X[at[np.isin(latest.own[at], family.old)]])
+    count = int(clusters.latest.counts[0])
+    return _nearest(clusters, new, family, np.arange(max(count - LATELY, 0), count) % drifting.HELD)[1]
+
+
+def _nearest(clusters: Clusters, new: Array, family: Family, at: Array) -> tuple[Array, Array]:
+    """Return which of these latest events are of a family (n,), and which of its micro-clusters each is nearest to."""
+    at = at[np.isin(clusters.latest.own[at], family.old)]
+    Z = micro.standardise(clusters.micro, clusters.latest.X[at])
     of_it = np.flatnonzero(np.isin(new, family.new))
     away = ((Z[:, None] - clusters.moments().mean[of_it]) ** 2).sum(axis=2)
-    nearest: Array = of_it[away.argmin(axis=1)]
-    return nearest
+    return at, of_it[away.argmin(axis=1)]
+
+
+def _leave_behind(clusters: Clusters, new: Array, family: Family, abandoned: Array) -> None:
+    """Take the events of what was abandoned out of the latest ones, so that no cluster is made of them again."""
+    at, nearest = _nearest(clusters, new, family, np.arange(min(int(clusters.latest.counts[0]), drifting.HELD)))
+    clusters.latest.own[at[abandoned[nearest]]] = drifting.PAST
 
 
 def _drifted(clusters: Clusters, family: Family) -> bool:
@@ -154,6 +166,8 @@ def _rearrange(
     if not parts:  # each by another clock: nothing is sure
         return np.zeros(len(own), bool)
     spent |= abandoned
+    if abandoned.any():
+        _leave_behind(clusters, new, family, abandoned)
     if len(family.old) == len(parts) == 1 and 2.0 * weight[abandoned].sum() > weight[inside].sum():
         mean = clusters.moments().mean
         there, then = (weight[of_it] @ mean[of_it] / weight[of_it].sum() for of_it in (inside & ~spent, abandoned))
@@ -194,20 +208,32 @@ def _left(
     clusters: Clusters, new: Array, weight: Array, family: Family, inside: Array
 ) -> tuple[list[int], Array, Array]:
     """Return the new clusters of a family that have arrivals, and (m,) the trails and what was abandoned of late."""
+    spent, abandoned = np.zeros(len(new), bool), np.zeros(len(new), bool)
+    if len(family.new) == 1:
+        return list(family.new), spent, abandoned
     recent = clusters.lately()
     rate = recent[inside].sum() / weight[inside].sum()
-    lately = np.bincount(_arrivals(clusters, new, family), minlength=len(new))
-    parts, spent, abandoned = [], np.zeros(len(new), bool), np.zeros(len(new), bool)
+    nearest = _arrivals(clusters, new, family)
+    lately = np.bincount(nearest, minlength=len(new))
+    parts, silent = [], []
     for q in family.new:
         member = (new == q) & inside
         expected = rate * weight[member].sum()
-        share = weight[member].sum() / weight[inside].sum()
-        if len(family.new) > 1 and expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
+        came, usual = float(lately[member].sum()), len(nearest) * float(weight[member].sum() / weight[inside].sum())
+        if expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
             spent |= member
-        elif len(family.new) > 1 and pdtr(lately[member].sum(), share * lately.sum()) < CHANCE:
-            abandoned |= member
+        elif came < FEW * usual:
+            silent.append((q, came, usual))
         else:
             parts.append(q)
+    # What is left of one place may be in several pieces, too small for each to tell.
+    chance = pdtr(sum(came for _, came, _ in silent), sum(usual for *_, usual in silent)) if silent else 1.0
+    if chance < CHANCE:
+        abandoned |= np.isin(new, [q for q, *_ in silent]) & inside
+    elif chance < DOUBT:
+        return [], spent, abandoned
+    else:
+        parts = [q for q in family.new if q in parts or any(q == other for other, *_ in silent)]
     return parts, spent, abandoned
 
 
