@@ -18,6 +18,7 @@ from driftline.models.clustering import (
     drifting,
     frozen,
     gaussianity,
+    jumps,
     late_features,
     ledger,
     macros,
@@ -199,7 +200,7 @@ class Clusters:
             self.latest, found, self.own(), self.micro.scale[0], micro.per_sd(self.micro), self.floor
         )
         for id_ in changed:
-            X = drifting.of(self.latest, id_)[0]
+            X = self._present(id_)
             mass = float(self.moments().weight[self.own() == id_].sum())
             micro.drop(self.micro, self.own() == id_)
             micro.absorb(self.micro, X, id_, min(max(mass / len(X), 1.0), drifting.HEAVIER))
@@ -210,6 +211,17 @@ class Clusters:
         if left.any():
             micro.drop(self.micro, left)
         births.forget_empty(self)
+
+    def _present(self, id_: int) -> Array:
+        """Return the latest events (n, d) of a cluster that has changed: those since it jumped, if it has."""
+        X = drifting.of(self.latest, id_)[0]
+        Z = micro.standardise(self.micro, X)
+        first = jumps.since(Z, self.floor)
+        if not first:
+            return X
+        births.tell_moved(self, id_, float(np.linalg.norm(Z[first:].mean(axis=0) - Z[:first].mean(axis=0))))
+        drifting.leave(self.latest, id_, first)
+        return X[first:]
 
     def freeze(self) -> None:
         """Let the clusters stand as they are now."""

@@ -59,10 +59,19 @@ def record(latest: Latest, X: Array, own: Array) -> None:
 
 def of(latest: Latest, *ids: int) -> tuple[Array, Array]:
     """Return the latest events (n, d) of some clusters, the oldest first, and whose each is (n,)."""
+    at = _places(latest, ids)
+    return latest.X[at], latest.own[at]
+
+
+def leave(latest: Latest, id_: int, count: int) -> None:
+    """Take the oldest events of a cluster, so many, for what it has left behind: no cluster is made of them again."""
+    latest.own[_places(latest, (id_,))[:count]] = PAST
+
+
+def _places(latest: Latest, ids: tuple[int, ...]) -> Array:
     n = int(latest.counts[0])
     at = np.arange(max(n - HELD, 0), n) % HELD
-    at = at[np.isin(latest.own[at], ids)]
-    return latest.X[at], latest.own[at]
+    return at[np.isin(latest.own[at], ids)]
 
 
 def wider(latest: Latest, values: Array) -> Latest:

@@ -7,11 +7,13 @@ import numpy as np
 from driftline.models.base import Array
 from driftline.models.parameters import at_least, positive
 
-KINDS = ("quiet", "birth", "death", "split", "merge", "jump")
+KINDS = ("quiet", "birth", "death", "split", "merge", "jump", "near jump")
 APART = 8.0
 """How far two that part or come together are apart, after or before; a standard deviation is about 1."""
 TOLD = 4.0
 """How many standard deviations apart two can be told apart: the halves then overlap in 2 % of events."""
+NEAR = 5.0
+"""How far a cluster jumps so that some of its events could still be of its old place."""
 ROOM = 1.5 * APART
 """Least distance between two centres: whoever parts stays this far, less half of `APART`, from others."""
 _TRIES = 100
@@ -48,9 +50,9 @@ def life_stream(
     """Make Gaussian clusters that stand still, and let one thing happen.
 
     Clusters have standard deviations of 0.8 to 1.2, weights of 1 to 2, and centres at least 12 apart. At half the
-    events label 0 dies or jumps at once to a free place; the last label is born; or the last two begin to part from one
-    place, or to come together, each moving at `pace` along one direction, until they are 8 apart or in one place. While
-    they are less than 4 standard deviations apart, all their events are of the label that goes on.
+    events label 0 dies or jumps at once, to a free place or only 5 away; the last label is born; or the last two begin
+    to part from one place, or to come together, each moving at `pace` along one direction, until they are 8 apart or in
+    one place. While they are less than 4 standard deviations apart, all their events are of the label that goes on.
 
     Parameters
     ----------
@@ -102,9 +104,10 @@ def life_stream(
         "birth": [LifeEvent("born", half, last)],
         "death": [LifeEvent("died", half, 0)],
         "jump": [LifeEvent("moved", half, 0)],
+        "near jump": [LifeEvent("moved", half, 0)],
     }.get(kind, [])
-    if kind == "jump":
-        where[(labels == 0) & (at >= half)] = centres[-1]
+    if kind in ("jump", "near jump"):
+        where[(labels == 0) & (at >= half)] = centres[-1] if kind == "jump" else centres[0] + NEAR * way
     elif kind in ("split", "merge"):
         sd[last] = sd[last - 1]
         stay, go = last - 1, last

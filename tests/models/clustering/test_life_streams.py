@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.models.clustering.life_streams import APART, KINDS, ROOM, TOLD, LifeEvent, life_stream
+from driftline.models.clustering.life_streams import APART, KINDS, NEAR, ROOM, TOLD, LifeEvent, life_stream
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,7 +23,14 @@ def test_one_thing_happens_and_labels_say_so(kind, n, d, seed, clusters):
     assert np.isfinite(stream.X).all()
     assert set(np.unique(stream.labels)) <= set(range(clusters))
     assert len(stream.events) <= 1
-    told = {"birth": "born", "death": "died", "split": "split", "merge": "merged", "jump": "moved"}
+    told = {
+        "birth": "born",
+        "death": "died",
+        "split": "split",
+        "merge": "merged",
+        "jump": "moved",
+        "near jump": "moved",
+    }
     assert [event.kind for event in stream.events] in ([told[kind]], []) if kind != "quiet" else stream.events == []
     if stream.events:
         event = stream.events[0]
@@ -52,14 +59,24 @@ def test_clusters_stand_where_they_should(kind, d):
         assert max(spreads) < 1.25
         centres = list(quarters[-1].values())
         near = min(np.linalg.norm(a - b) for i, a in enumerate(centres) for b in centres[:i])
-        assert near > (APART if kind in ("split", "merge") else ROOM) - 0.5
+        assert near > {"split": APART, "merge": APART, "near jump": ROOM - NEAR}.get(kind, ROOM) - 0.5
     before, after = quarters
-    counts = {"quiet": (4, 4), "birth": (3, 4), "death": (4, 3), "split": (3, 4), "merge": (4, 3), "jump": (4, 4)}
+    counts = {
+        "quiet": (4, 4),
+        "birth": (3, 4),
+        "death": (4, 3),
+        "split": (3, 4),
+        "merge": (4, 3),
+        "jump": (4, 4),
+        "near jump": (4, 4),
+    }
     assert (len(before), len(after)) == counts[kind]
     for k in before.keys() & after.keys():
         moved = np.linalg.norm(before[k] - after[k])
         if (kind, k) == ("jump", 0):
             assert moved > ROOM - 0.5
+        elif (kind, k) == ("near jump", 0):
+            assert moved == pytest.approx(NEAR, abs=0.5)
         elif kind in ("split", "merge") and k == 2:
             assert moved == pytest.approx(APART / 2, abs=0.5)
         else:
