@@ -370,4 +370,7 @@ class Clusters:
             raise ValueError(
                 f"state 'sorted' must be at most {strange.HELD} numbers, got {ranked.dtype} {ranked.shape}"
             )
-        self.rank = strange.Ruler(ranked.copy(), scalar(state, "far", float), scalar(state, "usual", float))
+        usual = scalar(state, "usual", float)
+        if not usual > 0.0:
+            raise ValueError(f"state 'usual' must be above 0, got {usual}")
+        self.rank = strange.Ruler(ranked.copy(), scalar(state, "far", float), usual)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftline.models.base import Array
+from driftline.models.clustering.numbering import by_first
 
 MOST_POINTS = 300
 MOST_WEIGHTED = 150
@@ -91,8 +92,8 @@ def groups(labels: npt.ArrayLike, m: int, name: str = "labels") -> Array:
     if (given < 0).any():
         i = int(np.argmax(given < 0))
         raise ValueError(f"{name}[{i}] must be at least 0, got {given[i]}: give each point a group, or leave it out")
-    _, first, number = np.unique(given, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[number]
+    numbered: Array = by_first(given)
+    return numbered
 
 
 def check_k(k: int, m: int) -> None:

@@ -163,7 +163,7 @@ def _rearrange(
     book = clusters.ledger
     inside = np.isin(new, family.new) & free
     parts, spent, abandoned = _left(clusters, new, weight, family, inside)
-    if not parts:  # each by another clock: nothing is sure
+    if not parts:  # nothing is sure, or each is so by another clock
         return np.zeros(len(own), bool)
     spent |= abandoned
     if abandoned.any():
@@ -207,7 +207,10 @@ def _rearrange(
 def _left(
     clusters: Clusters, new: Array, weight: Array, family: Family, inside: Array
 ) -> tuple[list[int], Array, Array]:
-    """Return the new clusters of a family that have arrivals, and (m,) the trails and what was abandoned of late."""
+    """Return the new clusters of a family that have arrivals, and (m,) the trails and what was abandoned of late.
+
+    There are no clusters where it is not sure yet whether some have arrivals.
+    """
     spent, abandoned = np.zeros(len(new), bool), np.zeros(len(new), bool)
     if len(family.new) == 1:
         return list(family.new), spent, abandoned
@@ -215,7 +218,8 @@ def _left(
     rate = recent[inside].sum() / weight[inside].sum()
     nearest = _arrivals(clusters, new, family)
     lately = np.bincount(nearest, minlength=len(new))
-    parts, silent = [], []
+    parts: list[int] = []
+    silent: dict[int, tuple[float, float]] = {}
     for q in family.new:
         member = (new == q) & inside
         expected = rate * weight[member].sum()
@@ -223,18 +227,14 @@ def _left(
         if expected >= ENOUGH and recent[member].sum() < TRAIL * expected:
             spent |= member
         elif came < FEW * usual:
-            silent.append((q, came, usual))
+            silent[q] = came, usual
         else:
             parts.append(q)
     # What is left of one place may be in several pieces, too small for each to tell.
-    chance = pdtr(sum(came for _, came, _ in silent), sum(usual for *_, usual in silent)) if silent else 1.0
+    chance = float(pdtr(*np.sum(list(silent.values()), axis=0))) if silent else 1.0
     if chance < CHANCE:
-        abandoned |= np.isin(new, [q for q, *_ in silent]) & inside
-    elif chance < DOUBT:
-        return [], spent, abandoned
-    else:
-        parts = [q for q in family.new if q in parts or any(q == other for other, *_ in silent)]
-    return parts, spent, abandoned
+        return parts, spent, np.isin(new, list(silent)) & inside
+    return [] if chance < DOUBT else sorted([*parts, *silent]), spent, abandoned
 
 
 def _recent(clusters: Clusters, members: Array) -> float:

@@ -117,6 +117,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
         {**state, "clusters": {**state["clusters"], "far": "far"}},
         {**state, "features": ["a"]},
         {**state, "clusters": {**state["clusters"], "sorted": np.zeros((2, 2))}},
+        {**state, "clusters": {**state["clusters"], "usual": 0.0}},
         {**state, "history": [[1, 2]]},
         {**state, "clusters": {name: part for name, part in state["clusters"].items() if name != "ledger"}},
     ):
