@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import machine
 from benchmarks.child import Failed
-from benchmarks.clustering import lives, nab, ours, page, plots, speed, streams, tables
+from benchmarks.clustering import lives, made_metrics, nab, ours, page, plots, speed, strangeness, streams, tables
 from benchmarks.clustering.cell import measure
 from benchmarks.clustering.results import Results
 from benchmarks.clustering.rivals import RIVALS
@@ -38,7 +38,7 @@ Examples:
 """
 WIDE = {**os.environ, "COLUMNS": "140"}
 """Tables of parts are not to be folded."""
-STEPS = ("scores", "speed", "lives", "nab", "parts", "page")
+STEPS = ("scores", "speed", "lives", "nab", "made", "parts", "page")
 console = Console()
 app = typer.Typer(add_completion=False)
 
@@ -85,9 +85,11 @@ def main(
         write(out / "clustering-lives.csv", map(asdict, lives.planted()))
     if "nab" in steps:
         if (data / "combined_windows.json").exists():
-            nab.run(out / "clustering-nab.csv", data, only_ours)
+            strangeness.run(out / "clustering-nab.csv", list(nab.metrics(data)), only_ours)
         else:
             console.print(f"No combined_windows.json in {data}: strangeness is left out", soft_wrap=True)
+    if "made" in steps:
+        strangeness.run(out / "clustering-made.csv", list(made_metrics.metrics()), only_ours)
     if "parts" in steps and not only_ours:
         _parts(out)
     if "page" in steps:
@@ -152,9 +154,10 @@ def _page(mine: Results, theirs: Results, out: Path) -> None:
     both.cells = mine.cells | theirs.cells
     rounds = [parsed(speed.Round, row) for row in read(out / "clustering-speed.csv")]
     told = [parsed(lives.Life, row) for row in read(out / "clustering-lives.csv")]
-    strange = [parsed(nab.Row, row) for row in read(out / "clustering-nab.csv")]
+    strange = [parsed(strangeness.Row, row) for row in read(out / "clustering-nab.csv")]
+    made = [parsed(strangeness.Row, row) for row in read(out / "clustering-made.csv")]
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    text = page.write(both, rounds, told, strange, out, {**machine.machine(), **versions})
+    text = page.write(both, rounds, told, strange, made, out, {**machine.machine(), **versions})
     (out / "clustering.md").write_text(text, encoding="utf-8")
     plots.scores(both, out / "clustering.png")
     console.print(tables.verdict(both), soft_wrap=True, highlight=False, markup=False)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.clustering import nab, speed, tables
+from benchmarks.clustering import made_metrics, metric, speed, strangeness, tables
 from benchmarks.clustering.lives import DIMENSIONS, EARLY, SEEDS, SETTLED, Life
 from benchmarks.clustering.measures import FOUND, LEAST_EVENTS
 from benchmarks.clustering.results import Results
@@ -38,16 +38,20 @@ deviations apart, and may be told up to {EARLY} events earlier: delays may be be
 under the same id. `rbf_events` and `blobs_abrupt` are those of the tables above."""
 NAB = f"""\
 Eight real metrics of the Numenta Anomaly Benchmark with its labelled windows. Each event is the value, its change, the
-{nab.LAGS} values before, and the hour of day as sine and cosine; the same for all. Each event is scored, then learnt.
-*Windows caught*: with a threshold for each series that lets through {nab.FALSE_ALARMS:g} false alarms per 1,000 events
-outside of windows; *per window*: how many it must let through until the window is found, the mean over the windows.
-*NAB*: the published score, standard profile, in percent; 0 is no alarm at all, which many detectors do not reach; one
-threshold for all series, the best, chosen with labels as NAB itself does. *Blind*: alarms are what is above all but
-{100 * nab.SHARE:g} % of the scores so far; no label is used; false alarms are per 1,000 events. *AUC*: of all events in
-windows, by score. A window is a tenth of all events, around what happened, and most of it is as usual; what ours has
-learnt is no longer strange to it either. It tells when something begins, not that it lasts: its AUC is that of chance.
-Methods with chance in them: means over {len(nab.SEEDS)} seeds. River's half-space trees are behind its MinMaxScaler, as
-its docs say, LODA behind its StandardScaler. Ours has its defaults."""
+{metric.LAGS} values before, and the hour of day as sine and cosine; the same for all. Each is scored, then learnt.
+*Windows caught*: with a threshold for each series that lets through {strangeness.FALSE_ALARMS:g} false alarms per
+1,000 events outside of windows; *per window*: how many it must let through until the window is found, the mean over
+the windows. *NAB*: the published score, standard profile, in percent; 0 is no alarm at all, which many detectors do not
+reach; one threshold for all series, the best, chosen with labels as NAB itself does. *Blind*: alarms are what is above
+all but {100 * strangeness.SHARE:g} % of the scores so far; no label is used; false alarms are per 1,000 events. *AUC*:
+of all events in windows, by score. A window is a tenth of all events, around what happened, and most of it is as usual;
+what ours has learnt is no longer strange to it either. It tells when something begins, not that it lasts: its AUC is
+that of chance. Methods with chance in them: means over {len(strangeness.SEEDS)} seeds. River's half-space trees are
+behind its MinMaxScaler, as its docs say, LODA behind its StandardScaler. Ours has its defaults."""
+MADE = f"""\
+{len(made_metrics.KINDS)} kinds of {made_metrics.EVENTS:,} events ({", ".join(made_metrics.KINDS)}); in each two things
+happen ({", ".join(made_metrics.ANOMALIES)}, of 3 to 100 events). They are judged as the real ones. How ours measures
+strangeness was chosen on seeds {made_metrics.CHOSEN[0]} to {made_metrics.CHOSEN[-1]}; others were made afterwards."""
 PARTS = {
     "imbalance": "Soft labels for unequal classes: transport beside k-means and balanced Sinkhorn",
     "arbiter": "Semidefinite programs and the arbiter's proposals",
@@ -60,7 +64,8 @@ def write(
     results: Results,
     paces: list[speed.Round],
     lives: list[Life],
-    rows: list[nab.Row],
+    strange: list[strangeness.Row],
+    made: list[strangeness.Row],
     out: Path,
     machine: dict[str, str],
 ) -> str:
@@ -86,7 +91,10 @@ def write(
         tables.lives(lives),
         "## Strangeness",
         NAB,
-        nab.tables(rows) if rows else "",
+        strangeness.tables(strange) if strange else "",
+        "### Made metrics",
+        MADE,
+        strangeness.made_tables(made) if made else "",
         "## Stream by stream",
         *(tables.one_kind(results, kind) for kind in tables.kinds(results)),
         "## Parts",

@@ -22,6 +22,8 @@ BY_CHANCE = 1.63
 """Kolmogorov's statistic, which one in a hundred samples of the very distribution exceeds."""
 PLAINLY = 0.05
 """Nats an event by which one Gaussian must be better than two: two that overlap are hardly worse than it is."""
+NO_PART = 1e-6
+"""The probability below which an event is not looked at for a cluster: it would change nothing."""
 FEW = 100
 """Events below which nothing is sure."""
 
@@ -53,8 +55,10 @@ def fit(clusters: Macros, Z: Array, varied: Array) -> bool:
     part = np.exp(said.log_posterior)
     if _differ(chdtr(varied.sum(), Z.shape[1] * said.distance**2), part) > BY_CHANCE / n**0.5:
         return False
-    z = (Z[:, None, varied] - clusters.mean[:, varied]) / clusters.variance[:, varied] ** 0.5
-    return bool(_differ(ndtr(z), np.broadcast_to(part[:, :, None], z.shape)) <= BY_CHANCE / z[:, 0].size ** 0.5)
+    event, own = np.nonzero(part > NO_PART)
+    z = (Z[event] - clusters.mean[own])[:, varied] / clusters.variance[own][:, varied] ** 0.5
+    weight = np.repeat(part[event, own], z.shape[1])
+    return bool(_differ(ndtr(z), weight) <= BY_CHANCE / (n * z.shape[1]) ** 0.5)
 
 
 def _differ(chance: Array, weight: Array) -> float:

@@ -12,6 +12,8 @@ FAR = 40.0
 """Nats: what is so much less probable adds nothing to a sum of floats."""
 COUNTED = 16
 """Features that the penalty counts at most: with all of them, many features would never be cut."""
+MANY = 4
+"""But it counts one feature of so many: else noise alone in some hundred features would be cut."""
 
 
 @njit(cache=True)
@@ -147,4 +149,4 @@ def likelihood(w, leaf, mass, own, joined, whole, base):  # type: ignore[no-unty
 @njit(cache=True)
 def free(parts, d):  # type: ignore[no-untyped-def]
     """Return the parameters that the penalty counts: of each part a share, means and variances."""
-    return parts * (2 * min(d, COUNTED) + 1)
+    return parts * (2 * max(min(d, COUNTED), d // MANY) + 1)

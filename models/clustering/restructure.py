@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import pdtr
 
 from driftline.models.base import Array
-from driftline.models.clustering import births, changes, drifting, ledger, macros, micro, mixture, ppp
+from driftline.models.clustering import births, changes, drifting, gaussians, ledger, macros, micro, mixture
 from driftline.models.clustering.changes import Family
 from driftline.models.clustering.micro import UNASSIGNED
 from driftline.models.clustering.points import Points
@@ -150,8 +150,7 @@ def _plainly(clusters: Clusters, before: Array, new: Array, family: Family) -> f
     mass = float(weight.sum())
     fewer = len(family.old) - len(family.new)
     if fewer > 0:
-        free = 2 * min(clusters.d, ppp.COUNTED) + 1
-        spared = 0.5 * clusters.penalty * free * np.log(max(mass, 2.0)) * fewer
+        spared = 0.5 * clusters.penalty * gaussians.free(fewer, clusters.d) * np.log(max(mass, 2.0))
         return float((now - old) / (0.5 * spared))
     return float((now - old) / (PLAINLY * mass))
 

@@ -230,7 +230,9 @@ class Site:
         deadline = time.monotonic() + timeout_seconds
         while not until():
             if time.monotonic() > deadline:
-                logs = "\n".join(f"{p.log.name}: {p.log.read_text()[-1_500:]}" for p in self.processes[-4:])
+                logs = "\n".join(
+                    f"{p.log.name}, ready: {p.ready()}, ends: {p.log.read_text()[-1_500:]}" for p in self.processes[-4:]
+                )
                 raise AssertionError(f"waited in vain until {what}\n{logs}")
             time.sleep(0.05)
 

@@ -222,6 +222,20 @@ def test_a_rare_gaussian_is_a_cluster_of_its_own(seed):
     assert len({int(np.bincount(ids[labels == label]).argmax()) for label in range(6)}) == 6
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_features_noise_makes_one_cluster_and_clusters_stay_whole(seed):
+    rng = np.random.default_rng(seed)
+    one = np.zeros(3_000, np.int64)
+    eight = rng.integers(0, 8, 3_000)
+    for truth, centres in ((one, np.zeros((1, 256))), (eight, rng.uniform(-10, 10, (8, 256)))):
+        model, ids = DriftClusterer(), []
+        for at, label in enumerate(np.split(truth, 12)):
+            X = centres[label] + 3.0 * rng.normal(size=(250, 256))
+            ids.append(model.predict_many(X) if at else np.zeros(0, np.int64))
+            model.learn_many(X)
+        assert adjusted_rand(truth[1_000:], np.concatenate(ids)[750:]) > 0.99
+
+
 @pytest.mark.parametrize("seed", [3, 11])
 def test_a_cluster_that_jumps_so_near_that_its_events_are_still_its_own_moves_and_is_not_split(seed):
     model, news = DriftClusterer(), []
