@@ -56,6 +56,7 @@ PARTS = {
     "imbalance": "Soft labels for unequal classes: transport beside k-means and balanced Sinkhorn",
     "arbiter": "Semidefinite programs and the arbiter's proposals",
     "ppp": "PPP on micro-clusters beside window methods",
+    "shapes": "Clusters of many shapes, on which nothing was chosen: what is found, and what is not",
 }
 """Benchmarks of parts, whose output is kept as `clustering-NAME.txt`."""
 
