@@ -57,7 +57,7 @@ bench-memory: $(READY)  ## Memory over 2 million events and 100 thousand keys
 bench-multilabel: $(READY)  ## Scores and cost of IHomer beside River, baselines and MLHAT; writes docs/multilabel.md (hours)
 	$(BIN)/python -m benchmarks.multilabel
 
-bench-clustering: $(READY)  ## Agreement and cost of DriftClusterer beside River, scikit-learn and no model; writes docs/clustering.md (an hour)
+bench-clustering: $(READY)  ## Agreement and cost of DriftClusterer beside River, scikit-learn and no model; writes docs/clustering.md (over an hour)
 	$(BIN)/python -m benchmarks.clustering
 
 bench-clicks: $(READY) .venv-rivals/.ready  ## Click models beside River and Vowpal Wabbit; writes docs/clicks.md (minutes)

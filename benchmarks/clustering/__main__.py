@@ -64,7 +64,7 @@ def main(
 ) -> None:
     """Score ours beside River's and scikit-learn's clusterers, window methods and no model.
 
-    What is measured again replaces what the files hold, the rest stays. All takes about an hour; ours alone minutes.
+    What is measured again replaces what the files hold, the rest stays. All takes over an hour; ours alone minutes.
     """
     unknown = sorted(set(only or []) - set(STEPS))
     if unknown:

@@ -3,7 +3,7 @@
 The way in which `DriftClusterer` measures strangeness was chosen on seeds 0 to 3; `FRESH` came after that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.signal import lfilter
@@ -17,7 +17,7 @@ DAY = 288
 CHOSEN, FRESH = (0, 1, 2, 3), (4, 5, 6, 7)
 HALF_WINDOW = EVENTS // 40
 """A window is a twentieth of all events, around the beginning: NAB's is a tenth for all windows of a series."""
-KINDS = {
+KINDS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
     "sine": lambda day, rng: 10.0 + 4.0 * np.sin(day) + rng.normal(0.0, 0.5, len(day)),
     "autoregressive": lambda day, rng: 20.0 + _regressive(0.9, 1.0, len(day), rng),
     "lognormal": lambda day, rng: np.exp(1.5 * np.sin(day) + 3.0 + 0.3 * rng.normal(size=len(day))),
@@ -50,7 +50,16 @@ def metrics(seeds: tuple[int, ...] = CHOSEN + FRESH) -> Iterator[Metric]:
 
 
 def happen(value: Array, at: int, rng: np.random.Generator) -> str:
-    """Let something happen to a metric (n,) from one event on, for 3 to 100 events; return what.
+    """Let something happen to a metric, in place; return what, one of `ANOMALIES`.
+
+    Parameters
+    ----------
+    value
+        (n,) of the metric, in its own unit; it is written to.
+    at
+        The first event to be changed; 3 to 99 are.
+    rng
+        What happens, how much and for how long is drawn from it.
 
     >>> value = np.random.default_rng(0).normal(size=4_000)
     >>> before = value.copy()

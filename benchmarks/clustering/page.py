@@ -47,11 +47,14 @@ all but {100 * strangeness.SHARE:g} % of the scores so far; no label is used; fa
 of all events in windows, by score. A window is a tenth of all events, around what happened, and most of it is as usual;
 what ours has learnt is no longer strange to it either. It tells when something begins, not that it lasts: its AUC is
 that of chance. Methods with chance in them: means over {len(strangeness.SEEDS)} seeds. River's half-space trees are
-behind its MinMaxScaler, as its docs say, LODA behind its StandardScaler. Ours has its defaults."""
+behind its MinMaxScaler, as its docs say, LODA behind its StandardScaler. Ours has its defaults. The running z-score
+shows how far the bare value gets: most of these windows hold an extreme one.
+`python -m benchmarks.clustering.strangeness`"""
 MADE = f"""\
 {len(made_metrics.KINDS)} kinds of {made_metrics.EVENTS:,} events ({", ".join(made_metrics.KINDS)}); in each two things
-happen ({", ".join(made_metrics.ANOMALIES)}, of 3 to 100 events). They are judged as the real ones. How ours measures
-strangeness was chosen on seeds {made_metrics.CHOSEN[0]} to {made_metrics.CHOSEN[-1]}; others were made afterwards."""
+happen ({", ".join(made_metrics.ANOMALIES)}, of 3 to 99 events). They are judged as the real ones. How ours measures
+strangeness was chosen on seeds {made_metrics.CHOSEN[0]} to {made_metrics.CHOSEN[-1]}; others were made afterwards.
+`python -m benchmarks.clustering.strangeness --made`"""
 PARTS = {
     "imbalance": "Soft labels for unequal classes: transport beside k-means and balanced Sinkhorn",
     "arbiter": "Semidefinite programs and the arbiter's proposals",

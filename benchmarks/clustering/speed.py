@@ -49,7 +49,7 @@ def ratio(measured: list[Round]) -> float:
 
 
 def _seconds(model: Any, asked: Array, taught: Array) -> float:
-    """Return the CPU time of a micro-batch, without what makes it the model's kind of rows."""
+    """Return the CPU seconds of a micro-batch, without what makes it the model's kind of rows."""
     rows, learnt = model.prepare(asked), model.prepare(taught)
     began = time.process_time()
     model.predict(rows)

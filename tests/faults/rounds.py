@@ -98,6 +98,8 @@ class Process:
 
     def ready(self) -> tuple[int, dict[str, str]]:
         """What /readyz answers: the status, and what is missing; 0 where nobody answers."""
+        if self.port is None:
+            return 0, {}
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
                 return answer.status, msgspec.json.decode(answer.read())["troubles"]
